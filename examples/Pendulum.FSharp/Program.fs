@@ -1,0 +1,4 @@
+module internal Inference.Examples.Pendulum.Program
+
+[<EntryPoint>]
+let main _ = 0

@@ -1,0 +1,5 @@
+namespace Inference.CSharpApi;
+
+internal static class Placeholder
+{
+}

@@ -1,0 +1,230 @@
+namespace Inference.Compiler
+
+open System.Globalization
+
+/// The C# dialect, with vectors of a given width from the base class library alone.
+[<RequireQualifiedAccess>]
+module CSharp =
+    let private typeName t =
+        match t with
+        | ScalarType.F32 -> "float"
+        | ScalarType.F64 -> "double"
+        | ScalarType.I32 -> "int"
+        | ScalarType.U32 -> "uint"
+        | ScalarType.I64 -> "long"
+        | ScalarType.U64 -> "ulong"
+        | ScalarType.Bool -> "bool"
+
+    let private float (v: double) suffix typeName =
+        if System.Double.IsNaN v then $"{typeName}.NaN"
+        elif System.Double.IsPositiveInfinity v then $"{typeName}.PositiveInfinity"
+        elif System.Double.IsNegativeInfinity v then $"{typeName}.NegativeInfinity"
+        else (if suffix = "f" then (float32 v).ToString("R", CultureInfo.InvariantCulture) else v.ToString("R", CultureInfo.InvariantCulture)) + suffix
+
+    let private literal (o: Operand) =
+        match o with
+        | Operand.Float(ScalarType.F32, v) -> float v "f" "float"
+        | Operand.Float(_, v) -> float v "d" "double"
+        | Operand.Int(ScalarType.Bool, v) -> if v <> 0L then "true" else "false"
+        | Operand.Int(ScalarType.U32, v) -> $"{uint32 v}u"
+        | Operand.Int(ScalarType.I64, v) -> if v = System.Int64.MinValue then "long.MinValue" else $"{v}L"
+        | Operand.Int(ScalarType.U64, v) -> $"{uint64 v}ul"
+        | Operand.Int(_, v) -> if v = -2147483648L then "int.MinValue" else string v
+        | Operand.Var _ -> invalidOp "A variable is no literal."
+
+    let private isFloat t = t = ScalarType.F32 || t = ScalarType.F64
+    let private infix (op: string) (a: string[]) = $"({a[0]} {op} {a[1]})"
+
+    let private bits from into (a: string) =
+        match from, into with
+        | ScalarType.F32, ScalarType.I32 -> $"BitConverter.SingleToInt32Bits({a})"
+        | ScalarType.F32, _ -> $"BitConverter.SingleToUInt32Bits({a})"
+        | ScalarType.F64, ScalarType.I64 -> $"BitConverter.DoubleToInt64Bits({a})"
+        | ScalarType.F64, _ -> $"BitConverter.DoubleToUInt64Bits({a})"
+        | ScalarType.I32, ScalarType.F32 -> $"BitConverter.Int32BitsToSingle({a})"
+        | ScalarType.U32, ScalarType.F32 -> $"BitConverter.UInt32BitsToSingle({a})"
+        | ScalarType.I64, ScalarType.F64 -> $"BitConverter.Int64BitsToDouble({a})"
+        | ScalarType.U64, ScalarType.F64 -> $"BitConverter.UInt64BitsToDouble({a})"
+        | _ -> $"unchecked(({typeName into}){a})"
+
+    let private scalarOp fused op t (a: string[]) =
+        let math = if t = ScalarType.F32 then "MathF" else "Math"
+
+        match op with
+        | Arith.Neg -> $"(-{a[0]})"
+        | Arith.Abs -> if isFloat t then $"{math}.Abs({a[0]})" else $"({a[0]} < 0 ? -{a[0]} : {a[0]})"
+        | Arith.Sqrt -> $"{math}.Sqrt({a[0]})"
+        | Arith.Floor -> $"{math}.Floor({a[0]})"
+        | Arith.Round -> $"{math}.Round({a[0]})"
+        | Arith.Not -> $"(!{a[0]})"
+        | Arith.Add -> infix "+" a
+        | Arith.Sub -> infix "-" a
+        | Arith.Mul -> infix "*" a
+        | Arith.Div -> infix "/" a
+        | Arith.Rem -> infix "%" a
+        | Arith.Min -> $"({a[0]} < {a[1]} ? {a[0]} : {a[1]})"
+        | Arith.Max -> $"({a[0]} > {a[1]} ? {a[0]} : {a[1]})"
+        | Arith.And -> infix "&" a
+        | Arith.Or -> infix "|" a
+        | Arith.Xor -> infix "^" a
+        | Arith.ShiftLeft -> infix "<<" a
+        | Arith.ShiftRight -> infix ">>" a
+        | Arith.Less -> infix "<" a
+        | Arith.LessEqual -> infix "<=" a
+        | Arith.Equal -> infix "==" a
+        | Arith.Select -> $"({a[0]} ? {a[1]} : {a[2]})"
+        | Arith.Fma -> if fused then $"{math}.FusedMultiplyAdd({a[0]}, {a[1]}, {a[2]})" else $"({a[0]} * {a[1]} + {a[2]})"
+        | Arith.Convert into -> $"unchecked(({typeName into}){a[0]})"
+        | Arith.Bits into -> bits t into a[0]
+
+    let private preamble =
+        """using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+namespace Inference.Generated;
+public static unsafe class Kernels {
+[MethodImpl(MethodImplOptions.AggressiveInlining)]
+static void Philox(uint a, uint b, uint c, uint d, uint k0, uint k1, out uint w0, out uint w1, out uint w2, out uint w3) {
+    for (int round = 0; round < 10; round++) {
+        ulong p = 0xD2511F53ul * a, q = 0xCD9E8D57ul * c;
+        a = (uint)(q >> 32) ^ b ^ k0; b = (uint)q;
+        c = (uint)(p >> 32) ^ d ^ k1; d = (uint)p;
+        k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
+    }
+    w0 = a; w1 = b; w2 = c; w3 = d;
+}
+"""
+
+    /// One round on vectors: the products of even and odd lanes, then their high and low halves put together again.
+    let private vectorPhilox v wideMultiply =
+        $$"""[MethodImpl(MethodImplOptions.AggressiveInlining)]
+static {{v}}<ulong> Wide({{v}}<uint> a, {{v}}<uint> b) => {{wideMultiply}};
+[MethodImpl(MethodImplOptions.AggressiveInlining)]
+static void Multiply({{v}}<uint> x, {{v}}<uint> m, out {{v}}<uint> high, out {{v}}<uint> low) {
+    {{v}}<ulong> even = Wide(x, m), odd = Wide((x.AsUInt64() >>> 32).AsUInt32(), m);
+    {{v}}<uint> upper = {{v}}.Create(0xFFFFFFFF00000000ul).AsUInt32();
+    high = {{v}}.ConditionalSelect(upper, odd.AsUInt32(), (even >>> 32).AsUInt32());
+    low = {{v}}.ConditionalSelect(upper, (odd << 32).AsUInt32(), even.AsUInt32());
+}
+[MethodImpl(MethodImplOptions.AggressiveInlining)]
+static void Round(ref {{v}}<uint> a, ref {{v}}<uint> b, ref {{v}}<uint> c, ref {{v}}<uint> d, {{v}}<uint> k0, {{v}}<uint> k1) {
+    Multiply(a, {{v}}.Create(0xD2511F53u), out var ph, out var pl);
+    Multiply(c, {{v}}.Create(0xCD9E8D57u), out var qh, out var ql);
+    a = qh ^ b ^ k0; b = ql; c = ph ^ d ^ k1; d = pl;
+}
+[MethodImpl(MethodImplOptions.AggressiveInlining)]
+static void Philox({{v}}<uint> a, {{v}}<uint> b, {{v}}<uint> c, {{v}}<uint> d, {{v}}<uint> k0, {{v}}<uint> k1,
+    out {{v}}<uint> w0, out {{v}}<uint> w1, out {{v}}<uint> w2, out {{v}}<uint> w3) {
+    {{v}}<uint> s0 = {{v}}.Create(0x9E3779B9u), s1 = {{v}}.Create(0xBB67AE85u);
+    Round(ref a, ref b, ref c, ref d, k0, k1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
+    w0 = a; w1 = b; w2 = c; w3 = d;
+}
+"""
+
+    let private gather v t lanes =
+        let elements = Seq.init lanes (fun k -> $"p[i.GetElement({k})]") |> String.concat ", "
+        $"static {v}<{t}> Gather({t}* p, {v}<int> i) => {v}.Create({elements});\n"
+
+    let private asType t =
+        match t with
+        | ScalarType.F32 -> "AsSingle"
+        | ScalarType.F64 -> "AsDouble"
+        | ScalarType.I32 -> "AsInt32"
+        | ScalarType.U32 -> "AsUInt32"
+        | ScalarType.I64 -> "AsInt64"
+        | ScalarType.U64 -> "AsUInt64"
+        | ScalarType.Bool -> invalidOp "A mask has the width of what it masks."
+
+    let private vectorOp v fused op t (a: string[]) =
+        let mask s = $"{s}.{(if Buffers.BytesOf t = 8L then asType ScalarType.I64 else asType ScalarType.I32)}()"
+
+        match op with
+        | Arith.Neg -> $"(-{a[0]})"
+        | Arith.Abs -> $"{v}.Abs({a[0]})"
+        | Arith.Sqrt -> $"{v}.Sqrt({a[0]})"
+        | Arith.Floor -> $"{v}.Floor({a[0]})"
+        | Arith.Round -> $"{v}.Round({a[0]})"
+        | Arith.Not -> $"(~{a[0]})"
+        | Arith.Add -> infix "+" a
+        | Arith.Sub -> infix "-" a
+        | Arith.Mul -> infix "*" a
+        | Arith.Div -> infix "/" a
+        | Arith.Rem -> invalidOp "Remainders are taken one lane at a time."
+        | Arith.Min -> if isFloat t then $"{v}.MinNative({a[0]}, {a[1]})" else $"{v}.Min({a[0]}, {a[1]})"
+        | Arith.Max -> if isFloat t then $"{v}.MaxNative({a[0]}, {a[1]})" else $"{v}.Max({a[0]}, {a[1]})"
+        | Arith.And -> infix "&" a
+        | Arith.Or -> infix "|" a
+        | Arith.Xor -> infix "^" a
+        | Arith.ShiftLeft -> infix "<<" a
+        | Arith.ShiftRight -> if t = ScalarType.U32 || t = ScalarType.U64 then infix ">>>" a else infix ">>" a
+        | Arith.Less -> mask $"{v}.LessThan({a[0]}, {a[1]})"
+        | Arith.LessEqual -> mask $"{v}.LessThanOrEqual({a[0]}, {a[1]})"
+        | Arith.Equal -> if t = ScalarType.Bool then $"(~({a[0]} ^ {a[1]}))" else mask $"{v}.Equals({a[0]}, {a[1]})"
+        | Arith.Select -> if t = ScalarType.Bool then $"{v}.ConditionalSelect({a[0]}, {a[1]}, {a[2]})" else $"{v}.ConditionalSelect({a[0]}.{asType t}(), {a[1]}, {a[2]})"
+        | Arith.Fma -> if fused then $"{v}.FusedMultiplyAdd({a[0]}, {a[1]}, {a[2]})" else $"({a[0]} * {a[1]} + {a[2]})"
+        | Arith.Bits into -> $"{a[0]}.{asType into}()"
+        | Arith.Convert into ->
+            match t, into with
+            | ScalarType.F32, ScalarType.I32 -> $"{v}.ConvertToInt32Native({a[0]})"
+            | ScalarType.F32, ScalarType.U32 -> $"{v}.ConvertToInt32Native({a[0]}).AsUInt32()"
+            | ScalarType.F64, ScalarType.I64 -> $"{v}.ConvertToInt64Native({a[0]})"
+            | _, ScalarType.F32 -> $"{v}.ConvertToSingle({a[0]})"
+            | _, ScalarType.F64 -> $"{v}.ConvertToDouble({a[0]})"
+            | _ -> $"{a[0]}.{asType into}()"
+
+    let private vectors bits fused : VectorDialect =
+        let v = $"Vector{bits}"
+        { Bytes = bits / 8
+          Type = fun t -> $"{v}<{typeName t}>"
+          Op = vectorOp v fused
+          Broadcast = fun _ s -> $"{v}.Create({s})"
+          Load = fun t p -> if t = ScalarType.Bool then $"(~{v}.Equals({v}.Load({p}), {v}<int>.Zero))" else $"{v}.Load({p})"
+          Store =
+            fun t p x ->
+                if t = ScalarType.Bool then $"({x} & {v}.Create(1)).Store({p})" else $"{x}.Store({p})"
+          Gather = fun t p i -> if t = ScalarType.Bool then $"(~{v}.Equals(Gather({p}, {i}), {v}<int>.Zero))" else $"Gather({p}, {i})"
+          Lane = fun _ x l -> $"{x}.GetElement({l})"
+          Count =
+            fun t s ->
+                if Buffers.BytesOf t = 8L then
+                    $"({v}.Create((long)({s})) + {v}<long>.Indices)"
+                else
+                    $"({v}.Create({s}) + {v}<int>.Indices)"
+          Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});""" }
+
+    let private dialect (vector: (VectorDialect * string) option) fused : Dialect =
+        { TypeName = typeName
+          Literal = literal
+          Op = scalarOp fused
+          Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});"""
+          Position = "nint"
+          Reserve = fun t n -> $"{typeName t}* {n} = stackalloc {typeName t}[16];"
+          Signature = fun n -> $"public static void {n}(byte** buffers, byte* scratch, int* variables, long begin, long end)"
+          Preamble = preamble + (vector |> Option.map snd |> Option.defaultValue "")
+          Postamble = "}\n"
+          Vector = vector |> Option.map fst }
+
+    let private widePreamble bits multiply =
+        let v = $"Vector{bits}"
+        let gathers = [ "float"; "int"; "uint" ] |> List.map (fun t -> gather v t (bits / 32)) |> String.concat ""
+        vectorPhilox v multiply + gathers
+
+    let dialectOf (set: InstructionSet) : Dialect =
+        match set with
+        | InstructionSet.Vector512 -> dialect (Some(vectors 512 true, widePreamble 512 "Avx512F.Multiply(a, b)")) true
+        | InstructionSet.Vector256 -> dialect (Some(vectors 256 true, widePreamble 256 "Avx2.Multiply(a, b)")) true
+        | InstructionSet.Vector128 ->
+            // no fused products: the narrow path serves machines without them
+            let multiply = "Sse2.IsSupported ? Sse2.Multiply(a, b) : (a.AsUInt64() & Vector128.Create(0xFFFFFFFFul)) * (b.AsUInt64() & Vector128.Create(0xFFFFFFFFul))"
+            dialect (Some(vectors 128 false, widePreamble 128 multiply)) false
+        | _ -> dialect None false

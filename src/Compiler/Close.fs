@@ -1,0 +1,166 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+open Inference
+
+/// Closes a program: numbers its nodes, shares equal ones, settles precision, and rewrites contractions over other semirings
+/// than (+, ×) into reductions.
+[<Sealed>]
+type Closing private (options: CompileOptions) =
+    let nodes = ResizeArray<Node>()
+    let indices = ResizeArray<FreeIndex>()
+    let scans = Dictionary<Scan, int>(HashIdentity.Reference)
+    let scanList = ResizeArray<Scan>()
+    let shared = Dictionary<string, int>()
+    let ids = Dictionary<Tensor, int>(HashIdentity.Reference)
+
+    let indexOf (i: FreeIndex) =
+        match indices.IndexOf i with
+        | -1 ->
+            indices.Add i
+            indices.Count - 1
+        | k -> k
+
+    let scanOf (s: Scan) =
+        match scans.TryGetValue s with
+        | true, k -> k
+        | false, _ ->
+            scans[s] <- scanList.Count
+            scanList.Add s
+            scanList.Count - 1
+
+    let settle (t: DType) =
+        match t with
+        | DType.F32 when options.Double -> DType.F64
+        | DType.F32
+        | DType.F64
+        | DType.I32
+        | DType.U32
+        | DType.Bool -> t
+
+    let add (op: Op) (inputs: int[]) shape dtype (free: FreeIndex seq) =
+        let free = free |> Seq.map indexOf |> Seq.sort |> Array.ofSeq
+        let text = Graph.opText indexOf scanOf (fun s -> $"{s.IsState}{s.Name}") op
+        let key = $"""{text}|{String.concat "," (Seq.map string inputs)}|{String.concat "," (Seq.map string shape)}|{dtype}"""
+
+        match shared.TryGetValue key with
+        | true, id -> id
+        | false, _ ->
+            let id = nodes.Count
+            nodes.Add { Id = id; Op = op; Inputs = inputs; Shape = shape; DType = dtype; Indices = free }
+            shared[key] <- id
+            id
+
+    let free (id: int) = nodes[id].Indices |> Array.map (fun k -> indices[k])
+    let union ids = ids |> Seq.collect free |> Seq.distinct
+    let elementwise op (inputs: int[]) dtype = add op inputs nodes[inputs[inputs.Length - 1]].Shape dtype (union inputs)
+    let binary op a b = elementwise (Op.Binary op) [| a; b |] nodes[a].DType
+
+    let scalar value shape dtype = add (Op.Constant [| value |]) [||] shape dtype []
+
+    let spread axes shape a =
+        if shape = nodes[a].Shape then a else add (Op.Broadcast axes) [| a |] shape nodes[a].DType (free a)
+
+    /// Σ over (max, +) or (logsumexp, +): the sum a + b over all axes, then a reduction.
+    let contract semiring (left: int[]) (right: int[]) (gone: FreeIndex list) (x: Tensor) (a: int) (b: int) =
+        let rest (shape: int[]) axes = [| for k in 0 .. shape.Length - 1 do if not (Array.contains k axes) then k |]
+        let restA, restB = rest nodes[a].Shape left, rest nodes[b].Shape right
+
+        let shape =
+            [| yield! restA |> Array.map (fun k -> nodes[a].Shape[k])
+               yield! restB |> Array.map (fun k -> nodes[b].Shape[k])
+               yield! left |> Array.map (fun k -> nodes[a].Shape[k]) |]
+
+        let outer = restA.Length + restB.Length
+
+        let axesA =
+            Array.init shape.Length (fun k ->
+                if k < restA.Length then restA[k] elif k < outer then -1 else left[k - outer])
+
+        let axesB =
+            Array.init shape.Length (fun k ->
+                if k < restA.Length then -1 elif k < outer then restB[k - restA.Length] else right[k - outer])
+
+        let sum = binary BinaryOp.Add (spread axesA shape a) (spread axesB shape b)
+        let axes = [| outer .. shape.Length - 1 |]
+        let kept = free sum |> Array.filter (fun i -> not (List.contains i gone))
+        let reduce op v = add (Op.Reduce(op, axes, gone)) [| v |] (Array.take outer shape) nodes[v].DType kept
+        let largest = reduce ReduceOp.Max sum
+
+        match semiring with
+        | Semiring.MaxPlus -> largest
+        | Semiring.SumProduct
+        | Semiring.LogSumExpPlus ->
+            let t = nodes[sum].DType
+            let like = Array.take outer shape
+            let finite = elementwise (Op.Binary BinaryOp.Less) [| scalar -1e30 like t; largest |] DType.Bool
+            let shift = elementwise Op.Select [| finite; largest; scalar 0.0 like t |] t
+            let back = spread (Array.init shape.Length (fun k -> if k < outer then k else -1)) shape shift
+            let terms = elementwise (Op.Unary UnaryOp.Exp) [| binary BinaryOp.Sub sum back |] t
+            binary BinaryOp.Add shift (elementwise (Op.Unary UnaryOp.Log) [| reduce ReduceOp.Sum terms |] t)
+
+    let close (x: Tensor) =
+        let inputs = x.Inputs |> Array.map (fun i -> ids[i])
+
+        let id =
+            match x.Op with
+            | Op.Dot((Semiring.MaxPlus | Semiring.LogSumExpPlus) as s, l, r, i) -> contract s l r i x inputs[0] inputs[1]
+            | Op.Probe _
+            | Op.Check _ -> inputs[0]
+            | Op.Convert when nodes[inputs[0]].DType = settle x.DType -> inputs[0]
+            | op -> add op inputs x.Shape (settle x.DType) x.Indices
+
+        ids[x] <- id
+
+    /// Probes and, in checked mode, conditions become outputs of their own.
+    let observers (roots: Tensor seq) =
+        let stackAll (x: Tensor) = x.Indices |> Array.rev |> Array.fold (fun v i -> Structure.stack i v) x
+
+        [ for x in Traverse.postOrder roots do
+              match x.Op with
+              | Op.Probe name -> yield name, OutputKind.Probe, "", stackAll x.Inputs[0]
+              | Op.Check c when options.Checked ->
+                  let violation = Build.select x.Inputs[1] (Build.scalar DType.F32 0.0) (Build.scalar DType.F32 1.0)
+                  let count = Structure.sum [| 0 .. violation.Shape.Length - 1 |] (List.ofArray violation.Indices) violation
+                  let place = if c.Location.IsUnknown then "" else $" (at {c.Location})"
+                  yield c.Site, OutputKind.Check, $"The site \"{c.Site}\" needs {c.Requirement}{place}.", count
+              | _ -> () ]
+
+    member private _.Run(program: Program) : struct (Graph * (Scan -> int)) =
+        let roots =
+            [ for _, x in program.Inputs -> x
+              for s in program.States do
+                  yield s.Current
+                  yield s.Next
+              for _, x in program.Outputs -> x ]
+
+        let extra = observers roots
+        let all = roots @ (extra |> List.map (fun (_, _, _, x) -> x))
+
+        for x in Traverse.postOrder all do
+            close x
+
+        let id (x: Tensor) = ids[x]
+
+        let closed =
+            { Name = program.Name
+              Nodes = nodes.ToArray()
+              Indices = indices.ToArray()
+              Scans =
+                [| for s in scanList ->
+                       { Index = indexOf s.Index
+                         Inits = Array.map id s.Inits
+                         Carries = s.Carries |> Array.map (fun c -> match ids.TryGetValue c with | true, k -> k | _ -> -1)
+                         Nexts = Array.map id s.Nexts } |]
+              Inputs = program.Inputs |> Array.map (fun (s, x) -> s, id x)
+              States =
+                program.States
+                |> Array.map (fun s -> { Name = s.Slot.Name; Slot = s.Slot; Initial = s.Initial; Current = id s.Current; Next = id s.Next })
+              Outputs =
+                [| for name, x in program.Outputs -> { Name = name; Node = id x; Kind = OutputKind.Value; Message = "" }
+                   for name, kind, message, x in extra -> { Name = name; Node = id x; Kind = kind; Message = message } |] }
+
+        struct (closed, scanOf)
+
+    /// The closed graph, and the numbers of its scans.
+    static member Close(options: CompileOptions, program: Program) = Closing(options).Run program

@@ -1,0 +1,159 @@
+namespace Inference.Compiler
+
+open System
+open System.Collections.Generic
+open System.Security.Cryptography
+open System.Text
+open Inference
+
+/// From a program to what the runtime needs: closed graph, schedule, loops, printed source, buffer plan.
+[<RequireQualifiedAccess>]
+module Compile =
+    /// Changes whenever the compiler prints something else for the same graph, so that caches do not serve old code.
+    let version = 1
+
+    let private elementType (t: ScalarType) =
+        match t with
+        | ScalarType.F32 -> ElementType.Float32
+        | ScalarType.F64 -> ElementType.Float64
+        | ScalarType.U32 -> ElementType.UInt32
+        | ScalarType.Bool -> ElementType.Bool
+        | ScalarType.I32
+        | ScalarType.I64
+        | ScalarType.U64 -> ElementType.Int32
+
+    let private bytesOf (info: BufferInfo) =
+        if isNull info.Initial then
+            null
+        else
+            let count = int info.Elements
+            let value k = if info.Initial.Length = 1 then info.Initial[0] else info.Initial[k]
+
+            let encode k =
+                match info.Type with
+                | ScalarType.F32 -> BitConverter.GetBytes(float32 (value k))
+                | ScalarType.F64 -> BitConverter.GetBytes(value k)
+                | ScalarType.U32 -> BitConverter.GetBytes(uint32 (value k))
+                | ScalarType.I32
+                | ScalarType.Bool
+                | ScalarType.I64
+                | ScalarType.U64 -> BitConverter.GetBytes(int32 (value k))
+
+            Array.init count encode |> Array.concat
+
+    let private roundUp (n: int64) = (n + 63L) / 64L * 64L
+
+    /// Places buffers one after another; scratch buffers in each worker's own memory.
+    let private plan (buffers: Buffers) =
+        let mutable workspace = 0L
+        let mutable scratch = 0L
+        let offsets = Dictionary<int, int64>()
+
+        let plans =
+            buffers.All
+            |> Seq.mapi (fun k info ->
+                let bytes = roundUp ((info.Elements + info.Slack) * Buffers.BytesOf info.Type)
+
+                if info.Scratch then
+                    offsets[k] <- scratch
+                    scratch <- scratch + bytes
+                    { Name = info.Name; Kind = info.Kind; Type = elementType info.Type; Bytes = 0L; Offset = 0L; Initial = null }
+                else
+                    let offset = workspace
+                    workspace <- workspace + bytes
+                    { Name = info.Name; Kind = info.Kind; Type = elementType info.Type; Bytes = bytes; Offset = offset; Initial = bytesOf info })
+            |> Array.ofSeq
+
+        struct (plans, workspace, scratch, offsets)
+
+    let private source (dialect: Dialect) (lowered: Lowered) (offsets: Dictionary<int, int64>) lanesAllowed =
+        let printer = Printer(dialect, lowered.Buffers, lanesAllowed)
+        let kernels = lowered.Kernels |> List.map (fun k -> printer.Kernel(k, fun b -> offsets[b]))
+        String.Join("\n", [ dialect.Preamble; yield! printer.Helpers; yield! kernels; dialect.Postamble ])
+
+    let private scheduleText (lowered: Lowered) =
+        let text = StringBuilder()
+        let mutable depth = 0
+        let titles = lowered.Kernels |> List.map (fun k -> k.Title) |> Array.ofList
+
+        for s in lowered.Steps do
+            let indent = String(' ', depth * 2)
+
+            match s.Kind with
+            | StepKind.BeginLoop ->
+                text.AppendLine $"""{indent}repeat {(if s.Extent >= 0 then "a run-time number of" else string s.Count)} times""" |> ignore
+                depth <- depth + 1
+            | StepKind.EndLoop -> depth <- depth - 1
+            | _ ->
+                let items = if s.Extent >= 0 then $"{s.Count} × ⌈extent {s.Extent} / {s.Tile}⌉" else string s.Count
+                let how = if s.Parallel then "all threads" else "one thread"
+                text.AppendLine $"{indent}K{s.Kernel}: {titles[s.Kernel]}; {items} items on {how}" |> ignore
+
+        text.ToString()
+
+    let private slot (graph: Graph) (name: string) node buffer next : SlotPlan =
+        let n = graph.Nodes[node]
+
+        { Name = name
+          Shape = n.Shape
+          Type = elementType (Buffers.ScalarOf n.DType)
+          Buffer = buffer
+          Next = next }
+
+    let private assemble (lowered: Lowered) (graphText: string) (options: CompileOptions) : CompiledProgram =
+        let graph = lowered.Context.Graph
+        let struct (plans, workspace, scratch, offsets) = plan lowered.Buffers
+        let leaf id = lowered.Context.Leaves[id]
+        let extents = graph.Indices |> Seq.filter (fun i -> i.Extent.Runtime.IsSome) |> Seq.distinctBy (fun i -> i.Extent.Runtime) |> List.ofSeq
+        let loops = lowered.Steps |> List.filter (fun s -> s.Kind = StepKind.BeginLoop) |> List.map (fun s -> s.Variable + 1)
+
+        { Name = graph.Name
+          Source = source (CSharp.dialectOf options.InstructionSet) lowered offsets true
+          Graph = graphText
+          Schedule = scheduleText lowered
+          Loops = source C99.dialect lowered offsets false
+          KernelCount = lowered.Kernels.Length
+          Steps = Array.ofList lowered.Steps
+          Buffers = plans
+          WorkspaceBytes = workspace
+          ScratchBytes = scratch
+          VariableCount = List.fold max extents.Length loops
+          Extents = [| for i in extents -> { Name = i.Extent.Runtime.Value; Capacity = i.Capacity } |]
+          Inputs = graph.Inputs |> Array.map (fun (s, id) -> slot graph s.Name id (leaf id) (leaf id))
+          States =
+            graph.States
+            |> Array.mapi (fun k s -> let struct (current, next) = (let a, b = lowered.StateBuffers[k] in struct (a, b)) in slot graph s.Name s.Current current next)
+          Outputs =
+            graph.Outputs
+            |> Array.mapi (fun k o ->
+                { Slot = slot graph o.Name o.Node lowered.Outputs[k] lowered.Outputs[k]
+                  Kind = o.Kind
+                  Message = o.Message }) }
+
+    /// A program closed under options, with its text: what identifies the compilation.
+    type Closed =
+        { Graph: Graph
+          ScanOf: Scan -> int
+          Text: string
+          Key: string }
+
+    let close (options: CompileOptions) (program: Program) : Closed =
+        let struct (graph, scanOf) = Closing.Close(options, program)
+
+        if options.Verify then
+            Graph.verify graph
+
+        let text = Graph.print graph scanOf
+        let identity = $"{version}|{options.InstructionSet}|{options.Double}|{options.Checked}|{text}"
+
+        { Graph = graph
+          ScanOf = scanOf
+          Text = text
+          Key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes identity)) }
+
+    let lower (options: CompileOptions) (closed: Closed) : CompiledProgram =
+        let lowered = Lowering.lower options closed.Graph closed.ScanOf
+        assemble lowered closed.Text options
+
+    /// Compiles a program to printed source and a plan.
+    let program (options: CompileOptions) (program: Program) : CompiledProgram = close options program |> lower options

@@ -1,0 +1,168 @@
+namespace Inference.Compiler
+
+open System
+open System.Collections.Generic
+open Inference
+
+/// A node of a closed graph. Nodes are numbered so that operands come first; only carries refer back, through their scan.
+type Node =
+    { Id: int
+      Op: Op
+      Inputs: int[]
+      Shape: int[]
+      DType: DType
+      /// Free indices, ascending.
+      Indices: int[] }
+
+    member node.Count = Array.fold (*) 1 node.Shape
+
+/// A sequential loop of a closed graph.
+type GraphScan =
+    { Index: int
+      Inits: int[]
+      Carries: int[]
+      Nexts: int[] }
+
+/// What a graph's output is for.
+type GraphOutput =
+    { Name: string
+      Node: int
+      Kind: OutputKind
+      Message: string }
+
+type GraphState =
+    { Name: string
+      Slot: InputSlot
+      Initial: double[]
+      Current: int
+      Next: int }
+
+/// A program as numbered nodes, shared and cleaned.
+type Graph =
+    { Name: string
+      Nodes: Node[]
+      Indices: FreeIndex[]
+      Scans: GraphScan[]
+      Inputs: (InputSlot * int)[]
+      States: GraphState[]
+      Outputs: GraphOutput[] }
+
+    member graph.IndexOf(i: FreeIndex) = Array.IndexOf(graph.Indices, i)
+
+[<RequireQualifiedAccess>]
+module Graph =
+    let private list (xs: 'a seq) = String.Join(",", xs)
+
+    let private digest (values: double[]) =
+        if values.Length <= 16 then
+            values |> Array.map (fun v -> v.ToString("R")) |> list
+        else
+            let bytes = Array.collect (fun (v: double) -> BitConverter.GetBytes v) values
+            $"{values.Length} numbers {Convert.ToHexString(Security.Cryptography.SHA256.HashData bytes)}"
+
+    /// An operation with its parameters as text: equal texts mean equal operations.
+    let opText (index: FreeIndex -> int) (scan: Scan -> int) (slot: InputSlot -> string) (op: Op) =
+        let indices (xs: FreeIndex list) = xs |> List.map (fun i -> $"i{index i}") |> list
+
+        match op with
+        | Op.Constant values -> $"constant {digest values}"
+        | Op.Input s -> slot s
+        | Op.Position i -> $"position i{index i}"
+        | Op.ExtentOf i -> $"extent i{index i}"
+        | Op.Iota -> "iota"
+        | Op.Random r -> $"random {r.Kind} plates({indices r.Plates}) times({indices r.Times}) attempt {r.Attempt}"
+        | Op.Philox w -> $"philox {w}"
+        | Op.Unary u -> (string u).ToLowerInvariant()
+        | Op.Binary b -> (string b).ToLowerInvariant()
+        | Op.Select -> "select"
+        | Op.Convert -> "convert"
+        | Op.Reshape -> "reshape"
+        | Op.Transpose p -> $"transpose({list p})"
+        | Op.Broadcast a -> $"broadcast({list a})"
+        | Op.Slice(s, d) -> $"slice({list s} by {list d})"
+        | Op.Pad l -> $"pad({list l})"
+        | Op.Concat a -> $"concat({a})"
+        | Op.Reverse a -> $"reverse({list a})"
+        | Op.Gather -> "gather"
+        | Op.ScatterAdd -> "scatter-add"
+        | Op.DynamicSlice -> "dynamic-slice"
+        | Op.DynamicUpdate -> "dynamic-update"
+        | Op.Stack i -> $"stack i{index i}"
+        | Op.Unstack i -> $"unstack i{index i}"
+        | Op.Reduce(r, a, i) -> $"{(string r).ToLowerInvariant()}({list a};{indices i})"
+        | Op.ArgMax a -> $"argmax({a})"
+        | Op.Dot(s, l, r, i) -> $"dot {s}({list l};{list r};{indices i})"
+        | Op.CumSum a -> $"cumsum({a})"
+        | Op.TopK k -> $"top-{k}"
+        | Op.KthLargest k -> $"largest-{k}"
+        | Op.Carry(s, k) -> $"carry s{scan s}.{k}"
+        | Op.Final(s, k) -> $"final s{scan s}.{k}"
+        | Op.Probe name -> $"probe {name}"
+        | Op.Check c -> $"check {c.Site}"
+
+    let dtypeText (t: DType) = (string t).ToLowerInvariant()
+
+    let nodeText (graph: Graph) (text: Op -> string) (n: Node) =
+        let over = if n.Indices.Length = 0 then "" else " over " + list (n.Indices |> Array.map (fun i -> graph.Indices[i].Name))
+        let inputs = n.Inputs |> Array.map (fun i -> $"%%{i}") |> String.concat " "
+        $"%%{n.Id} = {text n.Op} {inputs} : {dtypeText n.DType}[{list n.Shape}]{over}"
+
+    /// The graph as text for people; equal graphs print equally, so that it also identifies a compilation.
+    let print (graph: Graph) (scanOf: Scan -> int) =
+        let text =
+            opText graph.IndexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name)
+
+        let indexLine k (i: FreeIndex) =
+            let count = match i.Extent.Runtime with None -> string i.Capacity | Some n -> $"{n} ≤ {i.Capacity}"
+            $"index i{k} = {i.Kind} \"{i.Name}\" {count}"
+
+        let scanLine k (s: GraphScan) = $"scan s{k} over i{s.Index}: from {list s.Inits}, carries {list s.Carries}, next {list s.Nexts}"
+        let stateLine (s: GraphState) = $"state {s.Name}: %%{s.Current} becomes %%{s.Next}, from {digest s.Initial}"
+        let outputLine (o: GraphOutput) = $"output {o.Name} ({o.Kind}): %%{o.Node} {o.Message}"
+
+        String.Join(
+            "\n",
+            [ yield $"program {graph.Name}"
+              yield! graph.Indices |> Seq.mapi indexLine
+              yield! graph.Nodes |> Seq.map (nodeText graph text)
+              yield! graph.Scans |> Seq.mapi scanLine
+              yield! graph.States |> Seq.map stateLine
+              yield! graph.Outputs |> Seq.map outputLine
+              yield "" ]
+        )
+
+    /// What a node needs computed before it; a carry needs its start.
+    let edges (graph: Graph) (scanOf: Scan -> int) (n: Node) =
+        match n.Op with
+        | Op.Carry(s, k) -> [| graph.Scans[scanOf s].Inits[k] |]
+        | Op.Final(s, _) -> let scan = graph.Scans[scanOf s] in Array.append scan.Inits scan.Nexts
+        | _ -> n.Inputs
+
+    /// Throws if the graph is not what its passes promise: operands before their users, indices of operands all accounted for.
+    let verify (graph: Graph) =
+        let broken n text = invalidOp $"The graph of \"{graph.Name}\" is broken at %%{n}: {text}."
+
+        let removed (n: Node) =
+            match n.Op with
+            | Op.Reduce(_, _, i)
+            | Op.Dot(_, _, _, i) -> i |> List.map graph.IndexOf
+            | Op.Stack i -> [ graph.IndexOf i ]
+            | _ -> []
+
+        for n in graph.Nodes do
+            if not (Array.pairwise n.Indices |> Array.forall (fun (a, b) -> a < b)) then
+                broken n.Id "its indices are not ascending"
+
+            for i in n.Inputs do
+                if i >= n.Id then
+                    broken n.Id $"its operand %%{i} comes later"
+
+                for index in graph.Nodes[i].Indices do
+                    let kept = Array.contains index n.Indices
+
+                    if kept = List.contains index (removed n) then
+                        broken n.Id $"index i{index} of operand %%{i} is neither kept nor contracted once"
+
+        for o in graph.Outputs do
+            if graph.Nodes[o.Node].Indices.Length > 0 then
+                broken o.Node $"output \"{o.Name}\" has a free index"

@@ -1,0 +1,175 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+open Inference
+
+/// Lowers a scheduled graph to kernels. Which values must lie in memory is seen only while code is emitted, so passes repeat
+/// until one asks for nothing new.
+[<RequireQualifiedAccess>]
+module Lowering =
+    let private roundUp n (unit: int) = int64 ((n + unit - 1) / unit * unit)
+
+    let private addLeaves (graph: Graph) (buffers: Buffers) =
+        let leaves = Dictionary<int, int>()
+        // lanes of a padded tile may read up to a tile of rows behind the end
+        let slack (n: Node) = if n.Shape.Length = 0 then 64L else 64L + 64L * int64 (n.Count / max 1 n.Shape[0])
+        let isState id = graph.States |> Array.exists (fun s -> s.Current = id)
+
+        for slot, id in graph.Inputs do
+            let n = graph.Nodes[id]
+            leaves[id] <- buffers.Dense(slot.Name, BufferKind.Input, n.DType, n.Shape, slack n, null)
+
+        for s in graph.States do
+            let n = graph.Nodes[s.Current]
+            leaves[s.Current] <- buffers.Dense(s.Name, BufferKind.State, n.DType, n.Shape, slack n, s.Initial)
+
+        for n in graph.Nodes do
+            match n.Op with
+            | Op.Constant values when values.Length > 1 ->
+                leaves[n.Id] <- buffers.Dense($"constant{n.Id}", BufferKind.Constant, n.DType, n.Shape, slack n, values)
+            | Op.Input slot when not (leaves.ContainsKey n.Id) && not (isState n.Id) ->
+                Fail.model $"The input \"{slot.Name}\" belongs to another program." "Use the value that this program's Input returned."
+            | _ -> ()
+
+        leaves
+
+    let private lanesOf (graph: Graph) (roles: Roles) (indices: int seq) =
+        indices
+        |> Seq.filter (fun i -> roles.Role[i] = Role.Parallel)
+        |> Seq.sortBy (fun i -> graph.Indices[i].Capacity, -i)
+        |> Seq.tryLast
+
+    let private dense (buffer: int) (n: Node) =
+        { Buffer = buffer
+          IndexStride = Map.empty
+          ElementStride = Buffers.Strides(n.Shape, 1L)
+          Scratch = false }
+
+    let private local (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
+        let lane =
+            lanesOf graph roles n.Indices |> Option.map (fun i -> i, min 64L (roundUp graph.Indices[i].Capacity 16))
+
+        let inner = indices |> Seq.filter (fun i -> roles.Role[i] = Role.Inner) |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
+        buffers.Allocate(name, n.DType, n.Shape, inner, lane, lane.IsSome)
+
+    let private everywhere (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
+        let lane = lanesOf graph roles indices |> Option.map (fun i -> i, roundUp graph.Indices[i].Capacity 64)
+        let all = indices |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
+        buffers.Allocate(name, n.DType, n.Shape, all, lane, false)
+
+    let private addStorage (sunk: Sunk) (roles: Roles) (context: Context) (states: (int * int)[]) (outputs: int[]) =
+        let graph, buffers = context.Graph, context.Buffers
+
+        for KeyValue(id, sink) in sunk.Sinks do
+            let n = graph.Nodes[id]
+
+            match sink with
+            | Sink.Output k ->
+                let buffer = buffers.Dense(graph.Outputs[k].Name, BufferKind.Output, n.DType, n.Shape, 64L, null)
+                outputs[k] <- buffer
+                context.Storage[id] <- dense buffer n
+            | Sink.State k ->
+                let name = graph.States[k].Name
+                let current = context.Leaves[graph.States[k].Current]
+                let buffer = buffers.Dense(name + " next", BufferKind.State, n.DType, n.Shape, buffers[current].Slack, null)
+                states[k] <- (current, buffer)
+                context.Storage[id] <- dense buffer n
+
+        for struct (scan, k) in context.CarryNeeds do
+            let s = graph.Scans[scan]
+            let init = graph.Nodes[s.Inits[k]]
+            let n = if s.Carries[k] >= 0 then graph.Nodes[s.Carries[k]] else init
+            let inside i = i <> s.Index && (roles.Role[i] <> Role.Inner || roles.Rank[i] > roles.Rank[s.Index])
+            let name = $"carry{scan}.{k}"
+
+            context.CarryStorage[struct (scan, k)] <-
+                if roles.Role[s.Index] = Role.Outer then
+                    everywhere graph roles buffers name n (n.Indices |> Seq.filter (fun i -> inside i && roles.Role[i] <> Role.Outer))
+                else
+                    local graph roles buffers name n (n.Indices |> Seq.filter inside)
+
+        let updated id =
+            let n = graph.Nodes[id]
+
+            match graph.Nodes[n.Inputs[0]].Op with
+            | Op.Carry(s, k) -> context.CarryNeeds.Add(struct (context.ScanOf s, k)) |> ignore
+                                (match context.CarryStorage.TryGetValue(struct (context.ScanOf s, k)) with
+                                 | true, storage -> Some storage
+                                 | _ -> None)
+            | _ -> Some(dense context.Leaves[n.Inputs[0]] n)
+
+        for id in sunk.InPlace do
+            match updated id with
+            | Some storage -> context.Storage[id] <- storage
+            | None -> ()
+
+        for KeyValue(id, need) in List.ofSeq context.Needs do
+            if not (context.Storage.ContainsKey id) then
+                let n = graph.Nodes[id]
+                let name = $"n{id}"
+
+                context.Storage[id] <-
+                    if need.Everywhere then
+                        let aroundAll i = roles.Role[i] = Role.Outer && need.Shared.Contains i
+                        everywhere graph roles buffers name n (n.Indices |> Seq.filter (aroundAll >> not))
+                    else
+                        local graph roles buffers name n (n.Indices |> Seq.filter (fun i -> not (need.Shared.Contains i)))
+
+    let private pass (sunk: Sunk) scanOf roles schedule options needs carryNeeds =
+        let graph = sunk.Graph
+        let buffers = Buffers()
+
+        let context =
+            { Graph = graph
+              ScanOf = scanOf
+              Roles = roles
+              Schedule = schedule
+              Buffers = buffers
+              Options = options
+              Storage = Dictionary()
+              CarryStorage = Dictionary()
+              CarryRegisters = Dictionary()
+              Needs = needs
+              CarryNeeds = carryNeeds
+              Leaves = addLeaves graph buffers }
+
+        let states = graph.States |> Array.map (fun s -> context.Leaves[s.Current], context.Leaves[s.Current])
+        let outputs = Array.create graph.Outputs.Length -1
+        addStorage sunk roles context states outputs
+        let values = Values context
+        let statements = Statements(context, values)
+        let draws = Draws(context, values, statements)
+        let ranking = Ranking(context, values, statements)
+        let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
+        let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length
+        let kernels = Kernels(context, values, statements, nests, extents)
+        kernels.Emit(schedule.Root, Map.empty)
+
+        { Kernels = kernels.Kernels
+          Steps = kernels.Steps
+          Buffers = buffers
+          Context = context
+          Outputs = outputs
+          StateBuffers = states }
+
+    let lower (options: CompileOptions) (graph: Graph) (scanOf: Scan -> int) : Lowered =
+        let sunk = Sinks.add graph scanOf
+        let roles = Roles.analyse sunk.Graph scanOf
+        let strategies = Strategy.choose sunk.Graph roles sunk.Forced.Contains
+        let schedule = Placement(sunk.Graph, scanOf, roles, strategies).Run()
+        let needs = Dictionary<int, Need>()
+        let carryNeeds = HashSet<struct (int * int)>()
+        let snapshot () = (needs |> Seq.map (fun kv -> kv.Key, kv.Value) |> Set.ofSeq, Set.ofSeq carryNeeds)
+
+        let rec settle count =
+            let before = snapshot ()
+            let result = pass sunk scanOf roles schedule options needs carryNeeds
+
+            if snapshot () = before then
+                result
+            elif count = 0 then
+                invalidOp $"Lowering of \"{graph.Name}\" does not settle."
+            else
+                settle (count - 1)
+
+        settle 20

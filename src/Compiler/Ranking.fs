@@ -1,0 +1,173 @@
+namespace Inference.Compiler
+
+open Inference
+
+/// Emits order statistics and updates at computed positions. Their conditions are on single values, so a kernel that has them
+/// under lanes is printed without vectors.
+[<Sealed>]
+type Ranking(context: Context, values: Values, statements: Statements) =
+    let nodes = context.Graph.Nodes
+    let i32 (e: Emitter) v = e.Int(ScalarType.I32, int64 v)
+
+    let signBit (t: ScalarType) = if t = ScalarType.F64 then System.Int64.MinValue else 0x80000000L
+
+    /// A whole number that orders as the value does; NaN is below everything.
+    let ordered (e: Emitter) (x: Operand) : Operand =
+        let wide = x.Type = ScalarType.F64
+        let unsigned = if wide then ScalarType.U64 else ScalarType.U32
+
+        match x.Type with
+        | ScalarType.F32
+        | ScalarType.F64 ->
+            let bits = e.Bits(x, unsigned)
+            let signed = e.Bits(x, (if wide then ScalarType.I64 else ScalarType.I32))
+            let spread = e.Bits(e.ShiftRight(signed, (if wide then 63 else 31)), unsigned)
+            let key = e.Xor(bits, e.Or(spread, e.Int(unsigned, signBit x.Type)))
+            e.Select(e.Equal(x, x), key, e.Int(unsigned, 0L))
+        | ScalarType.I32 -> e.Xor(e.Bits(x, unsigned), e.Int(unsigned, 0x80000000L))
+        | ScalarType.U32
+        | ScalarType.I64
+        | ScalarType.U64
+        | ScalarType.Bool -> x
+
+    /// How many of a vector's keys are at least (or above) a bound.
+    let count (scope: Scope) item (env: Point) (n: Node) (bound: Operand) strict : Operand =
+        let length = nodes[n.Inputs[0]].Shape[0]
+        let test (body: Scope) (at: Address) =
+            let b = body.Emitter
+            let key = ordered b (values.Read(body, item, env, n.Inputs[0], [| at |]))
+            let holds = if strict then b.Less(bound, key) else b.LessEqual(bound, key)
+            b.Select(holds, i32 b 1, i32 b 0)
+
+        if env.Vectorised then
+            let total = statements.Accumulate(scope, env, ScalarType.I32, ReduceOp.Sum)
+            statements.Sequential(scope, "k", 0L, Bound.Fixed(int64 length), fun body at -> statements.Add(body, total, ReduceOp.Sum, test body at))
+            scope.Emitter.Copy total
+        else
+            let lane = LoopVar("l", LoopKind.Lane)
+            let body = scope.Nested lane
+            let term = test body (Address.Of lane)
+            statements.LaneReduction(scope, body, lane, Bound.Fixed(int64 length), [ ReduceOp.Sum, term ]) |> Array.head |> Operand.Var
+
+    /// The key of the k-th largest, found bit by bit from the top.
+    let threshold (scope: Scope) item (env: Point) (n: Node) k : Operand =
+        let e = scope.Emitter
+        let wide = nodes[n.Inputs[0]].DType = DType.F64
+        let t, bits = if wide then ScalarType.U64, 64 else ScalarType.U32, 32
+        let found = e.NewVar(t, env.Vectorised)
+        let bit = e.NewVar(t, false)
+        e.Append(Declare(found, e.Int(t, 0L)))
+        e.Append(Declare(bit, e.Int(t, signBit (if wide then ScalarType.F64 else ScalarType.F32))))
+
+        statements.Sequential(scope, "bit", 0L, Bound.Fixed(int64 bits), fun body _ ->
+            let b = body.Emitter
+            let now, mask = b.Copy found, b.Copy bit
+            let candidate = b.Or(now, mask)
+            let enough = b.LessEqual(i32 b k, count body item env n candidate false)
+            b.Append(Assign(found, b.Select(enough, candidate, now)))
+            b.Append(Assign(bit, b.ShiftRight(mask, 1))))
+
+        e.Copy found
+
+    member _.EmitKth(scope: Scope, item, env, n: Node, k) =
+        let e = scope.Emitter
+        let key = threshold scope item env n k
+        let t = Buffers.ScalarOf n.DType
+
+        let value =
+            match t with
+            | ScalarType.F32
+            | ScalarType.F64 ->
+                let wide = t = ScalarType.F64
+                let sign = e.Int(key.Type, signBit t)
+                let positive = e.Equal(e.And(key, sign), sign)
+                let all = e.Int(key.Type, (if wide then -1L else 0xFFFFFFFFL))
+                let bits = e.Bits(e.Select(positive, e.Xor(key, sign), e.Xor(key, all)), t)
+                // the key of NaN stands for the smallest
+                e.Select(e.Equal(key, e.Int(key.Type, 0L)), e.Lit(t, -infinity), bits)
+            | ScalarType.I32 -> e.Bits(e.Xor(key, e.Int(key.Type, 0x80000000L)), t)
+            | ScalarType.U32
+            | ScalarType.I64
+            | ScalarType.U64
+            | ScalarType.Bool -> key
+
+        statements.Keep(scope, env, n, [||], value)
+
+    /// The positions of the k largest: each value's rank is the count of those before it.
+    member _.EmitTopK(scope: Scope, item, env, n: Node, k) =
+        values.NeedOf(n.Id, item, env)
+
+        match context.Storage.TryGetValue n.Id with
+        | false, _ -> ()
+        | true, storage ->
+            let limit = threshold scope item env n k
+            let length = nodes[n.Inputs[0]].Shape[0]
+
+            statements.Sequential(scope, "candidate", 0L, Bound.Fixed(int64 length), fun outer at ->
+                let e = outer.Emitter
+                let key = ordered e (values.Read(outer, item, env, n.Inputs[0], [| at |]))
+                let mine = Coordinate.operand e at
+                let inner = outer.Nested null
+                let above = count inner item env n key true
+                let b = inner.Emitter
+                let ties = statements.Accumulate(inner, env, ScalarType.I32, ReduceOp.Sum)
+
+                // equal ones that stand before it come before it
+                statements.Sequential(inner, "tie", 0L, Bound.Fixed(int64 length), fun body other ->
+                    let t = body.Emitter
+                    let same = t.Equal(ordered t (values.Read(body, item, env, n.Inputs[0], [| other |])), key)
+                    let before = t.Less(Coordinate.operand t other, mine)
+                    statements.Add(body, ties, ReduceOp.Sum, t.Select(t.And(same, before), i32 t 1, i32 t 0)))
+
+                let rank = b.Add(above, b.Copy ties)
+                let place = values.AddressIn(storage, env, [| Coordinate.ofOperand rank |])
+                b.Append(When(b.Less(rank, i32 b k), [ Store(storage.Buffer, place, mine) ]))
+                e.Append(When(e.LessEqual(limit, key), b.Statements)))
+
+    /// Copies the target, then adds rows at positions, in order; rows outside are dropped.
+    member _.EmitScatterAdd(scope: Scope, item, env, n: Node) =
+        values.NeedOf(n.Id, item, env)
+
+        match context.Storage.TryGetValue n.Id with
+        | false, _ -> ()
+        | true, storage ->
+            statements.EmitElementwise(scope, item, env, n, None)
+            let positions = nodes[n.Inputs[1]].Shape
+            let row = Array.tail n.Shape
+
+            statements.ForEach(scope, env, positions, None, true, fun outer env p ->
+                let e = outer.Emitter
+                let position = values.Read(outer, item, env, n.Inputs[1], p)
+                let inside = e.And(e.LessEqual(i32 e 0, position), e.Less(position, i32 e n.Shape[0]))
+                let inner = outer.Nested null
+
+                statements.ForEach(inner, env, row, None, true, fun body env c ->
+                    let b = body.Emitter
+                    let target = Array.append [| Coordinate.ofOperand position |] c
+                    let old = values.LoadFrom(body, storage, env, target, false, true)
+                    let sum = b.Add(old, values.Read(body, item, env, n.Inputs[2], Array.append p c))
+                    b.Append(Store(storage.Buffer, values.AddressIn(storage, env, target), sum)))
+
+                e.Append(When(inside, inner.Emitter.Statements)))
+
+    /// Writes an update over a copy of the target, or over the target itself where it is the only reader.
+    member _.EmitDynamicUpdate(scope: Scope, item, env, n: Node, inPlace: bool) =
+        values.NeedOf(n.Id, item, env)
+
+        match context.Storage.TryGetValue n.Id with
+        | false, _ -> ()
+        | true, storage ->
+            if not inPlace then
+                statements.EmitElementwise(scope, item, env, n, None)
+
+            let size = nodes[n.Inputs[1]].Shape
+            let e = scope.Emitter
+
+            let starts =
+                n.Shape
+                |> Array.mapi (fun a length ->
+                    Coordinate.clamp e (length - size[a]) (values.Read(scope, item, env, n.Inputs[a + 2], [||])) |> Coordinate.ofOperand)
+
+            statements.ForEach(scope, env, size, None, false, fun inner env c ->
+                let value = values.Read(inner, item, env, n.Inputs[1], c)
+                inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, Array.map2 (+) starts c), value)))

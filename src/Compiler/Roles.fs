@@ -1,0 +1,143 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+open Inference
+
+/// Where the loop over an index stands.
+[<RequireQualifiedAccess>]
+type Role =
+    /// A sequential loop that encloses whole kernels.
+    | Outer
+    /// Split over threads and lanes by a kernel.
+    | Parallel
+    /// A loop inside a kernel.
+    | Inner
+
+/// What the schedule knows of a graph's indices and loops before it places anything.
+type Roles =
+    { Role: Role[]
+      /// The nesting order of outer and of inner indices: smaller encloses larger.
+      Rank: int[]
+      /// The nodes on each scan's cycle: what a carry reaches and what reaches a next.
+      Cycle: HashSet<int>[]
+      /// What belongs in each scan's own loop: the cycle, and for an outer loop all that varies with it and feeds it.
+      Unit: HashSet<int>[]
+      Users: int[][] }
+
+/// The free-index analysis: which loops enclose which.
+[<RequireQualifiedAccess>]
+module Roles =
+    /// A step whose values have at least this many elements is worth kernels of its own.
+    let private largeElements = 4096
+
+    /// The indices that a node eliminates.
+    let eliminated (graph: Graph) (scanOf: Scan -> int) (n: Node) =
+        match n.Op with
+        | Op.Reduce(_, _, held)
+        | Op.Dot(_, _, _, held) -> held |> List.map graph.IndexOf
+        | Op.Stack i -> [ graph.IndexOf i ]
+        | Op.Final(s, _) -> [ graph.Scans[scanOf s].Index ]
+        | _ -> []
+
+    let private users (graph: Graph) scanOf =
+        let lists = Array.init graph.Nodes.Length (fun _ -> ResizeArray<int>())
+
+        for n in graph.Nodes do
+            for i in Graph.edges graph scanOf n |> Array.distinct do
+                lists[i].Add n.Id
+
+        lists |> Array.map (fun l -> l.ToArray())
+
+    let private reach (start: int seq) (next: int -> int seq) =
+        let seen = HashSet<int>()
+        let stack = Stack<int>(start)
+
+        while stack.Count > 0 do
+            let n = stack.Pop()
+
+            if seen.Add n then
+                for m in next n do
+                    stack.Push m
+
+        seen
+
+    let private cycle (graph: Graph) scanOf (users: int[][]) (s: GraphScan) =
+        let forward = reach (s.Carries |> Seq.filter (fun c -> c >= 0)) (fun n -> users[n])
+        let backward = reach s.Nexts (fun n -> Graph.edges graph scanOf graph.Nodes[n])
+        // what a next needs but no carry reaches is off the cycle, unless it is the next itself
+        forward.IntersectWith backward
+
+        for n in s.Nexts do
+            if Array.contains s.Index graph.Nodes[n].Indices then
+                forward.Add n |> ignore
+
+        forward
+
+    /// Orders indices so that every (outside, inside) pair holds; a cycle of constraints falls back to the order of creation.
+    let private rank count (pairs: (int * int) list) =
+        let rank = Array.zeroCreate count
+
+        for _ in 1..count do
+            for a, b in pairs do
+                if rank[b] <= rank[a] && rank[a] < count then
+                    rank[b] <- rank[a] + 1
+
+        rank |> Array.mapi (fun i r -> r * count + i)
+
+    let analyse (graph: Graph) (scanOf: Scan -> int) : Roles =
+        let users = users graph scanOf
+        let cycles = graph.Scans |> Array.map (cycle graph scanOf users)
+        let times = graph.Scans |> Array.map (fun s -> s.Index) |> Set.ofArray
+        let carried (s: GraphScan) = s.Carries |> Seq.filter (fun c -> c >= 0) |> Seq.collect (fun c -> graph.Nodes[c].Indices) |> Seq.distinct |> List.ofSeq
+
+        let crossed k =
+            cycles[k] |> Seq.collect (fun n -> eliminated graph scanOf graph.Nodes[n]) |> Seq.distinct |> Seq.filter (fun i -> not (times.Contains i)) |> Set.ofSeq
+
+        let crossings = graph.Scans |> Array.mapi (fun k _ -> crossed k)
+        let role = graph.Indices |> Array.map (fun _ -> Role.Parallel)
+        // enclosing loops first
+        let order = [ 0 .. graph.Scans.Length - 1 ] |> List.sortBy (fun k -> (carried graph.Scans[k]).Length)
+
+        for k in order do
+            let s = graph.Scans[k]
+            let held = carried s |> List.filter (fun i -> not (times.Contains i || crossings[k].Contains i))
+            let nestedInside = carried s |> List.exists (fun i -> i <> s.Index && role[i] = Role.Inner)
+            let large = cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements)
+
+            if held.IsEmpty && not nestedInside && (large || not crossings[k].IsEmpty) && role[s.Index] <> Role.Inner then
+                role[s.Index] <- Role.Outer
+            else
+                role[s.Index] <- Role.Inner
+
+                for i in crossings[k] do
+                    role[i] <- Role.Inner
+
+        let pairs =
+            [ for k in 0 .. graph.Scans.Length - 1 do
+                  let s = graph.Scans[k]
+
+                  for i in carried s do
+                      if i <> s.Index && not (crossings[k].Contains i) then
+                          yield i, s.Index
+
+                  for i in crossings[k] do
+                      yield s.Index, i ]
+
+        let upstream k =
+            let s = graph.Scans[k]
+            let all = HashSet<int>(cycles[k])
+
+            if role[s.Index] = Role.Outer then
+                let feeding = reach cycles[k] (fun n -> Graph.edges graph scanOf graph.Nodes[n])
+
+                for n in feeding do
+                    if Array.contains s.Index graph.Nodes[n].Indices then
+                        all.Add n |> ignore
+
+            all
+
+        { Role = role
+          Rank = rank graph.Indices.Length pairs
+          Cycle = cycles
+          Unit = graph.Scans |> Array.mapi (fun k _ -> upstream k)
+          Users = users }

@@ -1,0 +1,123 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+
+/// The coordinates of indices at a point of the loops.
+type Point =
+    { At: Map<int, Address>
+      /// The index that is lanes here, or −1, and the lane's number within its tile.
+      Lane: int
+      Local: Address
+      /// True inside a loop over lanes of any kind.
+      Vectorised: bool
+      /// Indices read at another position than the loops stand at.
+      Rebound: Set<int> }
+
+/// A block being emitted, with the values of nodes that are in registers there.
+[<Sealed; AllowNullLiteral>]
+type Scope(emitter: Emitter, parent: Scope, variable: LoopVar) =
+    let values = Dictionary<struct (int * int), Operand>()
+    let loads = Dictionary<struct (int * Address), Operand>(HashIdentity.Structural)
+    member _.Emitter = emitter
+    member _.Parent = parent
+
+    /// A scope for the body of a loop.
+    member scope.Nested(loop: LoopVar) = Scope(emitter.Nested(), scope, loop)
+
+    /// A scope that appends to the same block: the next of several unrolled steps.
+    member scope.Beside() = Scope(emitter, scope, null)
+    member _.Remember(node, flat, value) = values[struct (node, flat)] <- value
+
+    member _.Recall(node, flat) : Operand voption =
+        match values.TryGetValue(struct (node, flat)) with
+        | true, v -> ValueSome v
+        | _ -> if isNull parent then ValueNone else parent.Recall(node, flat)
+
+    /// A load, shared within the block. A `steady` buffer is not written while the kernel runs, so that its loads move out of the
+    /// loops that their address does not follow; a `changing` one is loaded each time.
+    member scope.Load(buffer, t: ScalarType, address: Address, steady: bool, changing: bool) : Operand =
+        let follows = address.Loops |> List.exists (fun (v, _) -> obj.ReferenceEquals(v, variable))
+
+        if steady && not follows && address.Vars.IsEmpty && not (isNull parent) then
+            parent.Load(buffer, t, address, steady, changing)
+        else
+            let key = struct (buffer, address)
+
+            match loads.TryGetValue key with
+            | true, v when not changing -> v
+            | _ ->
+                let isLane = address.Loops |> List.exists (fun (v, _) -> v.Kind = LoopKind.Lane)
+                let v = emitter.NewVar(t, isLane || address.Vars |> List.exists (fun (v, _) -> v.Varies))
+                emitter.Append(Load(v, buffer, address))
+                loads[key] <- Operand.Var v
+                Operand.Var v
+
+/// Whole-number arithmetic on addresses.
+[<RequireQualifiedAccess>]
+module Coordinate =
+    /// The address as an I32 operand.
+    let operand (e: Emitter) (a: Address) : Operand =
+        let term (v: Operand) c = if c = 1L then v else e.Mul(v, e.Int(ScalarType.I32, c))
+
+        let ofLoop (v: LoopVar, c) =
+            let r = e.ReadLoop v
+            term (Operand.Var r) c
+
+        let terms = (a.Loops |> List.map ofLoop) @ (a.Vars |> List.map (fun (v, c) -> term (Operand.Var v) c))
+        let start = if a.Constant = 0L && not terms.IsEmpty then [] else [ e.Int(ScalarType.I32, a.Constant) ]
+        List.reduce (fun x y -> e.Add(x, y)) (terms @ start)
+
+    let ofOperand (o: Operand) =
+        match o with
+        | Operand.Int(_, v) -> Address.Of v
+        | Operand.Float(_, v) -> Address.Of(int64 v)
+        | Operand.Var v -> Address.Of v
+
+    /// Splits each term into a multiple of the divisor and a rest, if the rest is known to stay below it.
+    let private exact (a: Address) (divisor: int64) =
+        let whole (_, c) = c % divisor = 0L
+
+        if List.forall whole a.Loops && List.forall whole a.Vars && a.Constant >= 0L then
+            let quotient =
+                { Constant = a.Constant / divisor
+                  Loops = a.Loops |> List.map (fun (v, c) -> v, c / divisor)
+                  Vars = a.Vars |> List.map (fun (v, c) -> v, c / divisor) }
+
+            Some(quotient, a.Constant % divisor)
+        else
+            None
+
+    /// Quotient and remainder by a positive number.
+    let divide (e: Emitter) (a: Address) (divisor: int64) : struct (Address * Address) =
+        if divisor = 1L then
+            struct (a, Address.Of 0L)
+        else
+            match exact a divisor with
+            | Some(q, r) -> struct (q, Address.Of r)
+            | None ->
+                let n, d = operand e a, e.Int(ScalarType.I32, divisor)
+                struct (ofOperand (e.Op(Arith.Div, n, d)), ofOperand (e.Op(Arith.Rem, n, d)))
+
+    /// Row-major position of coordinates.
+    let flatten (shape: int[]) (coordinates: Address[]) =
+        Array.fold2 (fun acc (c: Address) s -> acc + c * s) (Address.Of 0L) coordinates (Buffers.Strides(shape, 1L))
+
+    /// Coordinates of a row-major position.
+    let unflatten (e: Emitter) (shape: int[]) (flat: Address) : Address[] =
+        let result = Array.create shape.Length (Address.Of 0L)
+        let mutable rest = flat
+
+        for axis in shape.Length - 1 .. -1 .. 1 do
+            let struct (q, r) = divide e rest (int64 shape[axis])
+            result[axis] <- r
+            rest <- q
+
+        if shape.Length > 0 then
+            result[0] <- rest
+
+        result
+
+    /// Clamps a computed position to 0 … top.
+    let clamp (e: Emitter) (top: int) (o: Operand) =
+        let t = o.Type
+        e.Min(e.Max(o, e.Int(t, 0L)), e.Int(t, int64 top))

@@ -1,0 +1,104 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+open Inference
+
+/// Where the values of a node must end: an output, or the next value of a state.
+[<RequireQualifiedAccess>]
+type Sink =
+    | Output of int
+    | State of int
+
+/// A graph in which every output, every next state and every risky next value has a node of its own to be computed into.
+type Sunk =
+    { Graph: Graph
+      Sinks: IReadOnlyDictionary<int, Sink>
+      /// Nodes that are computed at a place of their own, whatever they are.
+      Forced: HashSet<int>
+      /// Updates that may be written over what they update.
+      InPlace: HashSet<int> }
+
+/// Gives each destination its own node; copies are made only where one value has several destinations or is a view.
+[<RequireQualifiedAccess>]
+module Sinks =
+    let add (graph: Graph) (scanOf: Scan -> int) : Sunk =
+        let nodes = ResizeArray<Node>(graph.Nodes)
+        let sinks = Dictionary<int, Sink>()
+        let forced = HashSet<int>()
+        let inPlace = HashSet<int>()
+        let users = Array.init graph.Nodes.Length (fun _ -> ResizeArray<int>())
+
+        for n in graph.Nodes do
+            for i in Graph.edges graph scanOf n do
+                users[i].Add n.Id
+
+        let copy (source: int) =
+            let n = nodes[source]
+            let id = nodes.Count
+            nodes.Add { n with Id = id; Op = Op.Reshape; Inputs = [| source |] }
+            forced.Add id |> ignore
+            id
+
+        let isUpdateOf (target: int) (n: Node) =
+            match n.Op with
+            | Op.DynamicUpdate -> n.Inputs[0] = target && users[target].Count = 1
+            | _ -> false
+
+        let mayHold (id: int) =
+            let n = nodes[id]
+
+            not (sinks.ContainsKey id)
+            && not (inPlace.Contains id)
+            && n.Indices.Length = 0
+            && not (Strategy.isView n.Op)
+            && (match n.Op with
+                | Op.Carry _ -> false
+                | _ -> true)
+
+        let claim (id: int) sink =
+            let holder = if mayHold id then id else copy id
+            sinks[holder] <- sink
+            forced.Add holder |> ignore
+            holder
+
+        let nexts (s: GraphScan) =
+            Array.mapi
+                (fun k (next: int) ->
+                    let n = nodes[next]
+                    let carry = s.Carries[k]
+
+                    if carry >= 0 && isUpdateOf carry n then
+                        inPlace.Add next |> ignore
+                        next
+                    elif Strategy.isView n.Op then
+                        copy next
+                    else
+                        match n.Op with
+                        | Op.Carry _ -> copy next
+                        | _ -> next)
+                s.Nexts
+
+        let scans = graph.Scans |> Array.map (fun s -> { s with Nexts = nexts s })
+
+        let states =
+            graph.States
+            |> Array.mapi (fun k s ->
+                if s.Next = s.Current then
+                    s
+                elif isUpdateOf s.Current nodes[s.Next] then
+                    inPlace.Add s.Next |> ignore
+                    s
+                else
+                    { s with Next = claim s.Next (Sink.State k) })
+
+        let outputs = graph.Outputs |> Array.mapi (fun k o -> { o with Node = claim o.Node (Sink.Output k) })
+
+        { Graph =
+            { graph with
+                Nodes = nodes.ToArray()
+                Scans = scans
+                States = states
+                Outputs = outputs }
+          Sinks = sinks
+          Forced = forced
+          InPlace = inPlace }

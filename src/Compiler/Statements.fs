@@ -1,0 +1,266 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+open Inference
+
+/// Emits the statements of single nodes: loops over their elements, accumulators, stores.
+[<Sealed>]
+type Statements(context: Context, values: Values) =
+    let graph = context.Graph
+    let nodes = graph.Nodes
+    let zero = Address.Of 0L
+    let scalarType (n: Node) = Buffers.ScalarOf n.DType
+
+    /// An axis shorter than this is not worth vectorising by itself.
+    let shortAxis = 8
+
+    member _.Sequential(scope: Scope, name, from: int64, upTo, body: Scope -> Address -> unit) =
+        let variable = LoopVar(name, LoopKind.Sequential)
+        let inner = scope.Nested variable
+        body inner (Address.Of variable)
+
+        scope.Emitter.Append(
+            Statement.Loop
+                { Variable = variable
+                  From = from
+                  To = upTo
+                  Step = 1L
+                  Body = inner.Emitter.Statements }
+        )
+
+    member _.Lanes(scope: Scope, name, count, body: Scope -> Address -> unit) =
+        let variable = LoopVar(name, LoopKind.Lane)
+        let inner = scope.Nested variable
+        body inner (Address.Of variable)
+
+        scope.Emitter.Append(
+            Statement.Loop
+                { Variable = variable
+                  From = 0L
+                  To = count
+                  Step = 1L
+                  Body = inner.Emitter.Statements }
+        )
+
+    /// Every coordinate of a shape: unrolled if there are few, in loops otherwise. Where no plate is lanes, the last axis is,
+    /// unless `sequential`. `leading` fixes the first coordinate.
+    member s.ForEach(scope: Scope, env: Point, shape: int[], leading: Address option, sequential, body: Scope -> Point -> Address[] -> unit) =
+        let free = if leading.IsSome then Array.tail shape else shape
+        let start = Option.toArray leading
+
+        let rec loops (scope: Scope) (env: Point) axis (coordinates: Address[]) =
+            if axis = shape.Length then
+                body scope env coordinates
+            else
+                let step inner env (a: Address) = loops inner env (axis + 1) (Array.append coordinates [| a |])
+
+                if shape[axis] = 1 then
+                    step scope env zero
+                elif axis = shape.Length - 1 && shape[axis] >= shortAxis && not env.Vectorised && not sequential then
+                    s.Lanes(scope, $"e{axis}", Bound.Fixed(int64 shape[axis]), fun inner a -> step inner { env with Vectorised = true } a)
+                else
+                    s.Sequential(scope, $"e{axis}", 0L, Bound.Fixed(int64 shape[axis]), fun inner a -> step inner env a)
+
+        if Build.size free <= Strategy.unrolled then
+            for flat in 0 .. Build.size free - 1 do
+                let at = Coordinate.unflatten scope.Emitter free (Address.Of(int64 flat))
+                body scope env (Array.append start at)
+        else
+            loops scope env start.Length start
+
+    /// Keeps a value: in a register if its place is known now, in memory if anyone needs it there.
+    member _.Keep(scope: Scope, env: Point, n: Node, coordinates: Address[], value: Operand) =
+        let flat = Coordinate.flatten n.Shape coordinates
+
+        match flat.TryConstant with
+        | Some f -> scope.Remember(n.Id, int f, value)
+        | None -> ()
+
+        match context.Storage.TryGetValue n.Id with
+        | true, storage -> scope.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, coordinates), value))
+        | _ -> ()
+
+    /// Folds values that `each` produces, one call a term, into a variable.
+    member _.Accumulate(scope: Scope, env: Point, t: ScalarType, op: ReduceOp) =
+        let variable = scope.Emitter.NewVar(t, env.Vectorised)
+        scope.Emitter.Append(Declare(variable, Arithmetic.identity t op))
+        variable
+
+    member _.Add(scope: Scope, variable: Var, op: ReduceOp, value: Operand) =
+        let e = scope.Emitter
+        let now = e.Copy variable
+
+        let next =
+            match op, e.ProductOf value with
+            | ReduceOp.Sum, Some(p, q) -> e.Fma(p, q, now)
+            | ReduceOp.Sum, None -> e.Add(now, value)
+            | ReduceOp.Product, _ -> e.Mul(now, value)
+            // a NaN term is passed over, in any order
+            | ReduceOp.Max, _ -> e.Max(value, now)
+            | ReduceOp.Min, _ -> e.Min(value, now)
+
+        e.Append(Assign(variable, next))
+
+    /// Coordinates of an operand: those of the result with those of the reduced axes put in.
+    member _.Merge(rank: int, reduced: int[], outer: Address[], inner: Address[]) =
+        let result = Array.create rank zero
+        let mutable k = 0
+
+        for a in 0 .. rank - 1 do
+            match System.Array.IndexOf(reduced, a) with
+            | -1 ->
+                result[a] <- outer[k]
+                k <- k + 1
+            | at -> result[a] <- inner[at]
+
+        result
+
+    /// The term of a reduction or contraction at coordinates of its result and of its reduced axes.
+    member s.Term(scope: Scope, item, env, n: Node, outer: Address[], inner: Address[]) : Operand =
+        let read k coordinates = values.Read(scope, item, env, n.Inputs[k], coordinates)
+        let rank k = nodes[n.Inputs[k]].Shape.Length
+
+        match n.Op with
+        | Op.Reduce(_, axes, _) -> read 0 (s.Merge(rank 0, axes, outer, inner))
+        | Op.Dot(_, left, right, _) ->
+            let split = rank 0 - left.Length
+            let a = read 0 (s.Merge(rank 0, left, Array.take split outer, inner))
+            let b = read 1 (s.Merge(rank 1, right, Array.skip split outer, inner))
+            scope.Emitter.Mul(a, b)
+        | _ -> invalidOp "Only reductions and contractions have terms."
+
+    member _.ReducedShape(n: Node) =
+        let shape = nodes[n.Inputs[0]].Shape
+
+        match n.Op with
+        | Op.Reduce(_, axes, _) -> axes |> Array.map (fun a -> shape[a])
+        | Op.Dot(_, left, _, _) -> left |> Array.map (fun a -> shape[a])
+        | _ -> [||]
+
+    member _.ReduceOpOf(n: Node) =
+        match n.Op with
+        | Op.Reduce(op, _, _) -> op
+        | _ -> ReduceOp.Sum
+
+    /// Loops over indices one after another, then over axes, calling `body` at each point.
+    member s.Around(scope: Scope, env: Point, indices: int list, shape: int[], body: Scope -> Point -> Address[] -> unit) =
+        match indices with
+        | [] -> s.ForEach(scope, env, shape, None, true, body)
+        | i :: rest ->
+            s.Sequential(scope, $"r{i}", 0L, values.BoundOf i, fun inner a ->
+                s.Around(inner, { env with At = env.At.Add(i, a); Rebound = env.Rebound.Add i }, rest, shape, body))
+
+    /// Whether terms lie side by side along the last reduced axis, so that lanes go along it.
+    member _.ReducesContiguously(n: Node) =
+        let last k (axes: int[]) = axes.Length > 0 && Array.max axes = nodes[n.Inputs[k]].Shape.Length - 1
+
+        match n.Op with
+        | Op.Reduce(_, axes, _) -> last 0 axes
+        | Op.Dot(_, left, right, _) -> last 0 left && last 1 right && left.Length = 1
+        | _ -> false
+
+    /// A reduction along its last axis by lanes; for places where no plate is lanes.
+    member s.ReduceByLanes(scope: Scope, item, env: Point, n: Node, outer: Address[]) : Operand =
+        let op, t, shape = s.ReduceOpOf n, scalarType n, s.ReducedShape n
+        let total = scope.Emitter.NewVar(t, false)
+        scope.Emitter.Append(Declare(total, Arithmetic.identity t op))
+        let axes = match n.Op with Op.Reduce(_, a, _) -> a | Op.Dot(_, l, _, _) -> l | _ -> [||]
+        let lastAxis = System.Array.IndexOf(axes, Array.max axes)
+
+        s.Around(scope, { env with Vectorised = true }, [], Array.updateAt lastAxis 1 shape, fun inner env coordinates ->
+            let variable = LoopVar("l", LoopKind.Lane)
+            let body = inner.Nested variable
+            let term = s.Term(body, item, env, n, outer, Array.updateAt lastAxis (Address.Of variable) coordinates)
+            let part = s.LaneReduction(inner, body, variable, Bound.Fixed(int64 shape[lastAxis]), [ op, term ])
+            s.Add(inner, total, op, Operand.Var part[0]))
+
+        scope.Emitter.Copy total
+
+    /// Appends a lane reduction of terms computed in `body`.
+    member _.LaneReduction(scope: Scope, body: Scope, lane, count, terms: (ReduceOp * Operand) list) : Var[] =
+        let results = terms |> List.map (fun (_, v) -> scope.Emitter.NewVar(v.Type, false))
+
+        let laneTerm (op, value: Operand) result =
+            let value, factor =
+                match op, body.Emitter.ProductOf value with
+                | ReduceOp.Sum, Some(p, q) -> p, Some q
+                | _ -> value, None
+
+            { Combine = Arithmetic.combine op
+              Identity = Arithmetic.identity value.Type op
+              Value = value
+              Factor = factor
+              Result = result }
+
+        scope.Emitter.Append(
+            ReduceLanes
+                { Lane = lane
+                  Count = count
+                  LaneBody = body.Emitter.Statements
+                  Terms = List.map2 laneTerm terms results }
+        )
+
+        Array.ofList results
+
+    /// A reduction or contraction at one coordinate of its result.
+    member s.ReduceAt(scope: Scope, item, env: Point, n: Node, outer: Address[]) : Operand =
+        let op = s.ReduceOpOf n
+        let shape = s.ReducedShape n
+        let held = Roles.eliminated graph context.ScanOf n
+        let lanesAlong = not env.Vectorised && s.ReducesContiguously n && shape.Length > 0 && Array.last shape >= 16 && held.IsEmpty
+
+        if lanesAlong then
+            s.ReduceByLanes(scope, item, env, n, outer)
+        else
+            let total = s.Accumulate(scope, env, scalarType n, op)
+            s.Around(scope, env, held, shape, fun inner env coordinates -> s.Add(inner, total, op, s.Term(inner, item, env, n, outer, coordinates)))
+            scope.Emitter.Copy total
+
+    member s.EmitReduction(scope, item, env: Point, n: Node, leading) =
+        let byLanes = not env.Vectorised && s.ReducesContiguously n
+        s.ForEach(scope, env, n.Shape, leading, byLanes, fun inner env c -> s.Keep(inner, env, n, c, s.ReduceAt(inner, item, env, n, c)))
+
+    member s.EmitElementwise(scope, item, env, n: Node, leading) =
+        s.ForEach(scope, env, n.Shape, leading, false, fun inner env c ->
+            let value =
+                if Strategy.isElementwise n.Op then
+                    values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
+                else
+                    // a copy: the value of what is viewed
+                    values.Read(inner, item, env, n.Inputs[0], c)
+
+            s.Keep(inner, env, n, c, value))
+
+    /// The first position of the largest value along an axis.
+    member s.EmitArgMax(scope, item, env, n: Node, axis) =
+        let length = nodes[n.Inputs[0]].Shape[axis]
+
+        s.ForEach(scope, env, n.Shape, None, false, fun inner env c ->
+            let e = inner.Emitter
+            let read (scope: Scope) at = values.Read(scope, item, env, n.Inputs[0], Array.insertAt axis at c)
+            let first = read inner zero
+            let best = e.NewVar(first.Type, env.Vectorised)
+            let where = e.NewVar(ScalarType.I32, env.Vectorised)
+            e.Append(Declare(best, first))
+            e.Append(Declare(where, e.Int(ScalarType.I32, 0L)))
+
+            s.Sequential(inner, "k", 1L, Bound.Fixed(int64 length), fun body at ->
+                let b = body.Emitter
+                let value = read body at
+                let now, place = b.Copy best, b.Copy where
+                let better = b.Less(now, value)
+                b.Append(Assign(best, b.Select(better, value, now)))
+                b.Append(Assign(where, b.Select(better, Coordinate.operand b at, place))))
+
+            s.Keep(inner, env, n, c, e.Copy where))
+
+    member s.EmitCumSum(scope, item, env, n: Node, axis) =
+        values.NeedOf(n.Id, item, env)
+
+        s.ForEach(scope, env, Array.removeAt axis n.Shape, None, false, fun inner env c ->
+            let total = s.Accumulate(inner, env, scalarType n, ReduceOp.Sum)
+
+            s.Sequential(inner, "k", 0L, Bound.Fixed(int64 n.Shape[axis]), fun body at ->
+                let place = Array.insertAt axis at c
+                s.Add(body, total, ReduceOp.Sum, values.Read(body, item, env, n.Inputs[0], place))
+                s.Keep(body, env, n, place, body.Emitter.Copy total)))

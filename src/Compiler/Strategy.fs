@@ -1,0 +1,135 @@
+namespace Inference.Compiler
+
+open Inference
+
+/// How a node's value comes about.
+[<RequireQualifiedAccess>]
+type Strategy =
+    /// Computed where it is read, each time: views, leaves, and elementwise values with one elementwise reader.
+    | Inline
+    /// Computed once, at a place of its own.
+    | Placed
+
+[<RequireQualifiedAccess>]
+module Strategy =
+    /// Values of at most this many elements are unrolled into registers.
+    let unrolled = 8
+
+    let isElementwise (op: Op) =
+        match op with
+        | Op.Unary _
+        | Op.Binary _
+        | Op.Select
+        | Op.Convert
+        | Op.Philox _ -> true
+        | _ -> false
+
+    let isView (op: Op) =
+        match op with
+        | Op.Constant _
+        | Op.Input _
+        | Op.Position _
+        | Op.ExtentOf _
+        | Op.Iota
+        | Op.Reshape
+        | Op.Transpose _
+        | Op.Broadcast _
+        | Op.Slice _
+        | Op.Pad _
+        | Op.Concat _
+        | Op.Reverse _
+        | Op.Gather
+        | Op.DynamicSlice
+        | Op.Stack _
+        | Op.Unstack _
+        | Op.Probe _
+        | Op.Check _ -> true
+        | Op.Carry _
+        | Op.Final _
+        | Op.Random _
+        | Op.Philox _
+        | Op.Unary _
+        | Op.Binary _
+        | Op.Select
+        | Op.Convert
+        | Op.ScatterAdd
+        | Op.DynamicUpdate
+        | Op.Reduce _
+        | Op.ArgMax _
+        | Op.Dot _
+        | Op.CumSum _
+        | Op.KthLargest _
+        | Op.TopK _ -> false
+
+    let private isCheap (n: Node) =
+        match n.Op with
+        | Op.Unary(UnaryOp.Neg | UnaryOp.Abs | UnaryOp.Not)
+        | Op.Select
+        | Op.Convert -> true
+        | Op.Binary BinaryOp.Pow -> false
+        | Op.Binary BinaryOp.Div -> false
+        | Op.Binary _ -> true
+        | _ -> false
+
+    /// Values that some reader needs complete in memory: read at computed positions or over again.
+    let private needsMemory (graph: Graph) (roles: Roles) =
+        let needs = Array.zeroCreate<bool> graph.Nodes.Length
+
+        for n in graph.Nodes do
+            match n.Op with
+            | Op.Gather
+            | Op.DynamicSlice
+            | Op.DynamicUpdate
+            | Op.ScatterAdd
+            | Op.TopK _
+            | Op.KthLargest _
+            | Op.CumSum _
+            | Op.ArgMax _
+            | Op.Stack _ -> needs[n.Inputs[0]] <- true
+            | _ -> ()
+
+        // through views, the value that is viewed
+        for n in Seq.rev graph.Nodes do
+            if needs[n.Id] && isView n.Op then
+                for i in n.Inputs do
+                    needs[i] <- true
+
+        needs
+
+    /// `forced` nodes are placed whatever they are: outputs, and copies that carried values are taken from.
+    let choose (graph: Graph) (roles: Roles) (forced: int -> bool) : Strategy[] =
+        let needs = needsMemory graph roles
+
+        let reducesIndices (n: Node) =
+            match n.Op with
+            | Op.Reduce(_, axes, held) -> not held.IsEmpty && axes.Length = 0
+            | _ -> false
+
+        let onlyElementwiseReader (n: Node) =
+            match roles.Users[n.Id] with
+            | [| u |] -> isElementwise graph.Nodes[u].Op && graph.Nodes[u].Indices = n.Indices && graph.Nodes[u].Count = n.Count
+            | _ -> false
+
+        let strategies = Array.create graph.Nodes.Length Strategy.Placed
+
+        for n in graph.Nodes do
+            let elementwise = isElementwise n.Op
+            let onCycleNext = graph.Scans |> Array.exists (fun s -> Array.contains n.Id s.Nexts)
+
+            if isView n.Op && not (forced n.Id) then
+                strategies[n.Id] <- Strategy.Inline
+            elif elementwise && not needs[n.Id] && not (forced n.Id) && not onCycleNext then
+                let users = roles.Users[n.Id]
+
+                // cheap factors of a reduction over a plate are computed in its loop, not stored for it
+                let onlyReduced =
+                    isCheap n
+                    && users.Length > 0
+                    && users |> Array.forall (fun u -> reducesIndices graph.Nodes[u] && graph.Nodes[u].Inputs[0] = n.Id)
+                    && users |> Array.forall (fun u ->
+                        Roles.eliminated graph (fun _ -> -1) graph.Nodes[u] |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
+
+                if onlyReduced || (n.Count > unrolled && onlyElementwiseReader n) then
+                    strategies[n.Id] <- Strategy.Inline
+
+        strategies

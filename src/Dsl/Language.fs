@@ -1,0 +1,188 @@
+namespace Inference
+
+open System
+
+/// The functions of the language, for `using static Inference.Language` in C# and `open type Inference.Language` in F#.
+/// All are elementwise unless they say otherwise; values with different plates and time steps combine by themselves.
+[<AbstractClass; Sealed>]
+type Language private () =
+    static member PI = Math.PI
+
+    // Constants.
+
+    /// A tensor of numbers that never change, row-major.
+    static member Constant(values: double[], [<ParamArray>] shape: int[]) = Build.constantOf DType.F32 shape values
+    /// A vector of numbers that never change.
+    static member Constant(values: double[]) = Build.constantOf DType.F32 [| values.Length |] values
+    /// Whole numbers that never change (positions for Gather).
+    static member Integers(values: int[], [<ParamArray>] shape: int[]) =
+        Build.constantOf DType.I32 (if shape.Length = 0 then [| values.Length |] else shape) (Array.map double values)
+
+    static member Zeros([<ParamArray>] shape: int[]) = Build.constantOf DType.F32 shape [| 0.0 |]
+    static member Ones([<ParamArray>] shape: int[]) = Build.constantOf DType.F32 shape [| 1.0 |]
+    /// A number repeated over a shape.
+    static member Fill(value: Tensor, [<ParamArray>] shape: int[]) = Build.fill shape value
+    /// 0 … count−1, i32.
+    static member Iota(count: int) = Shapes.iota count
+
+    // Elementwise.
+    static member Exp(x: Tensor) = Build.unary UnaryOp.Exp x
+    static member Log(x: Tensor) = Build.unary UnaryOp.Log x
+    /// exp(x) − 1, accurate near 0.
+    static member Expm1(x: Tensor) = Build.unary UnaryOp.Expm1 x
+    /// log(1 + x), accurate near 0.
+    static member Log1p(x: Tensor) = Build.unary UnaryOp.Log1p x
+    static member Sin(x: Tensor) = Build.unary UnaryOp.Sin x
+    static member Cos(x: Tensor) = Build.unary UnaryOp.Cos x
+    static member Tanh(x: Tensor) = Build.unary UnaryOp.Tanh x
+    static member Sqrt(x: Tensor) = Build.unary UnaryOp.Sqrt x
+    static member Erf(x: Tensor) = Build.unary UnaryOp.Erf x
+    static member Floor(x: Tensor) = Build.unary UnaryOp.Floor x
+    static member Abs(x: Tensor) = Build.unary UnaryOp.Abs x
+    static member Pow(x: Tensor, y: Tensor) = Build.binary BinaryOp.Pow x y
+    static member Square(x: Tensor) = Build.binary BinaryOp.Mul x x
+    /// The smaller one; the second where either is NaN.
+    static member Min(x: Tensor, y: Tensor) = Build.binary BinaryOp.Min x y
+    /// The larger one; the second where either is NaN.
+    static member Max(x: Tensor, y: Tensor) = Build.binary BinaryOp.Max x y
+    /// 1 / (1 + exp(−x))
+    static member Sigmoid(x: Tensor) = 0.5 * Build.unary UnaryOp.Tanh (0.5 * x) + 0.5
+    /// log(1 + exp x), without overflow.
+    static member Softplus(x: Tensor) =
+        Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x)))
+
+    static member Relu(x: Tensor) = Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
+    /// The nearest value within the limits; NaN stays NaN.
+    static member Clip(x: Tensor, low: Tensor, high: Tensor) =
+        (match low.Op, high.Op with
+         | Op.Constant l, Op.Constant h when Seq.exists2 (fun a b -> a > b) l h ->
+             Fail.model $"Clip has limits {l[0]} … {h[0]}, which are reversed." "Give the low limit first."
+         | _ -> ())
+
+        Build.binary BinaryOp.Min high (Build.binary BinaryOp.Max low x)
+
+    /// The angle in [−π, π) that differs from this one by whole turns.
+    static member WrapAngle(x: Tensor) =
+        x - 2.0 * Math.PI * Build.unary UnaryOp.Floor (x * (0.5 / Math.PI) + 0.5)
+
+    static member Less(x: Tensor, y: Tensor) = Build.binary BinaryOp.Less x y
+    static member LessEqual(x: Tensor, y: Tensor) = Build.binary BinaryOp.LessEqual x y
+    static member Equal(x: Tensor, y: Tensor) = Build.binary BinaryOp.Equal x y
+    static member And(x: Tensor, y: Tensor) = Build.binary BinaryOp.And x y
+    static member Or(x: Tensor, y: Tensor) = Build.binary BinaryOp.Or x y
+    static member Not(x: Tensor) = Build.unary UnaryOp.Not x
+    /// True where the value is neither NaN nor infinite.
+    static member IsFinite(x: Tensor) = Build.binary BinaryOp.Equal (x * 0.0) (Build.scalar x.DType 0.0)
+    /// Both values are computed; the condition chooses.
+    static member Select(condition: Tensor, ifTrue: Tensor, ifFalse: Tensor) = Build.select condition ifTrue ifFalse
+    /// A choice between two records.
+    static member Cond<'T>(condition: Tensor, ifTrue: 'T, ifFalse: 'T) : 'T =
+        Array.map2 (Build.select condition) (Record.toTensors ifTrue) (Record.toTensors ifFalse) |> Record.ofTensors<'T>
+
+    static member Convert(x: Tensor, dtype: DType) = Build.convert dtype x
+
+    // Elements: shapes.
+    static member Reshape(x: Tensor, [<ParamArray>] shape: int[]) = Shapes.reshape shape x
+    static member Transpose(x: Tensor, [<ParamArray>] permutation: int[]) =
+        Shapes.transpose (if permutation.Length = 0 then Array.rev [| 0 .. x.Shape.Length - 1 |] else permutation) x
+
+    /// Elements start … stop−1 along an axis.
+    static member Slice(x: Tensor, axis: int, start: int, stop: int) = Shapes.part axis start stop x
+    /// One element along the leading axis.
+    static member Element(x: Tensor, position: int) = Shapes.at 0 position x
+    static member Concat(axis: int, [<ParamArray>] parts: Tensor[]) = Shapes.concat axis parts
+    /// Values of one shape, side by side along a new leading axis.
+    static member Pack([<ParamArray>] parts: Tensor[]) = Shapes.pack parts
+    static member Pad(x: Tensor, low: int[], high: int[], value: Tensor) = Shapes.pad low high value x
+    static member Reverse(x: Tensor, [<ParamArray>] axes: int[]) = Shapes.reverse axes x
+    /// Rows of a table at positions (clamped to it).
+    static member Gather(table: Tensor, positions: Tensor) = Shapes.gather table positions
+    static member ScatterAdd(target: Tensor, positions: Tensor, updates: Tensor) = Shapes.scatterAdd target positions updates
+    static member DynamicSlice(x: Tensor, sizes: int[], [<ParamArray>] starts: Tensor[]) = Shapes.dynamicSlice sizes starts x
+    static member DynamicUpdate(x: Tensor, update: Tensor, [<ParamArray>] starts: Tensor[]) = Shapes.dynamicUpdate starts update x
+
+    // Elements: reductions and contractions.
+
+    /// The sum of all elements.
+    static member Sum(x: Tensor) = Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x
+    static member Sum(x: Tensor, [<ParamArray>] axes: int[]) = Structure.sum axes [] x
+    static member Mean(x: Tensor) = Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x / double x.Count
+    static member Maximum(x: Tensor, [<ParamArray>] axes: int[]) =
+        Structure.max (if axes.Length = 0 then [| 0 .. x.Shape.Length - 1 |] else axes) [] x
+
+    static member LogSumExp(x: Tensor, axis: int) = Structure.logSumExp [| axis |] [] x
+    static member Softmax(x: Tensor, axis: int) = Structure.softmax [| axis |] [] x
+    static member ArgMax(x: Tensor, axis: int) = Shapes.argMax axis x
+    static member CumSum(x: Tensor, axis: int) = Shapes.cumSum axis x
+    /// The positions of the k largest elements of a vector, largest first.
+    static member TopK(x: Tensor, k: int) = Shapes.topK k x
+    /// The last axis of the first against the first axis of the second: matrix × vector, matrix × matrix, inner product.
+    static member Dot(a: Tensor, b: Tensor) = Structure.dot Semiring.SumProduct [| -1 |] [| 0 |] [] a b
+    static member Dot(semiring: Semiring, a: Tensor, b: Tensor) = Structure.dot semiring [| -1 |] [| 0 |] [] a b
+
+    // Indices: plates, time, enumerated values.
+
+    /// A plate of independent repetitions.
+    static member PlateIndex(name: string, count: int) =
+        if count < 1 then
+            Fail.model $"The plate \"{name}\" has {count} repetitions." "Give at least 1."
+
+        FreeIndex(name, Extent.Fixed count, IndexKind.Plate)
+
+    /// A plate whose number of repetitions is an input of the program, up to a capacity.
+    static member PlateIndex(name: string, extent: Extent) = FreeIndex(name, extent, IndexKind.Plate)
+    static member TimeIndex(name: string, steps: int) =
+        if steps < 1 then
+            Fail.model $"The chain \"{name}\" has {steps} steps." "Give at least 1."
+
+        FreeIndex(name, Extent.Fixed steps, IndexKind.Time)
+
+    static member EnumeratedIndex(name: string, count: int) = FreeIndex(name, Extent.Fixed count, IndexKind.Enumerated)
+    /// The value of an index, i32.
+    static member Position(index: FreeIndex) = Structure.position index
+    /// The leading element axis becomes the index.
+    static member Unstack(x: Tensor, index: FreeIndex) = Structure.unstack index x
+    /// The index becomes the leading element axis.
+    static member Stack(x: Tensor, index: FreeIndex) = Structure.stack index x
+    static member SumOver(index: FreeIndex, x: Tensor) = Structure.sum [||] [ index ] x
+    static member MaxOver(index: FreeIndex, x: Tensor) = Structure.max [||] [ index ] x
+    static member MinOver(index: FreeIndex, x: Tensor) = Structure.reduce ReduceOp.Min [||] [ index ] x
+    static member MeanOver(index: FreeIndex, x: Tensor) = Structure.sum [||] [ index ] x / Build.convert x.DType (Structure.extent index)
+    static member LogSumExpOver(index: FreeIndex, x: Tensor) = Structure.logSumExp [||] [ index ] x
+    static member SoftmaxOver(index: FreeIndex, x: Tensor) = Structure.softmax [||] [ index ] x
+    /// Σ over the index of weights × values: an expectation, when the weights sum to one.
+    static member Expectation(index: FreeIndex, weights: Tensor, values: Tensor) =
+        Structure.dot Semiring.SumProduct [||] [||] [ index ] weights values
+    /// The value at one position of the index (clamped).
+    static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
+    static member private StackForRanking(index: FreeIndex, x: Tensor) =
+        let present =
+            match index.Extent.Runtime with
+            | None -> x
+            | Some _ ->
+                Build.select
+                    (Build.binary BinaryOp.Less (Structure.position index) (Structure.extent index))
+                    x
+                    (Build.scalar x.DType Double.NegativeInfinity)
+
+        Tensor(Op.Stack index, [| present |], [| index.Capacity |], x.DType, x.Indices |> Array.filter (fun i -> not (obj.ReferenceEquals(i, index))))
+
+    /// The positions of the k largest of a scalar over an index, largest first.
+    static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))
+    /// The k-th largest of a scalar over an index: what a sample must reach to be among the best k.
+    static member KthLargestOver(index: FreeIndex, k: int, x: Tensor) = Shapes.kthLargest k (Language.StackForRanking(index, x))
+    /// The k-th largest element of a vector.
+    static member KthLargest(x: Tensor, k: int) = Shapes.kthLargest k x
+
+    /// A sequential loop: `step` maps the record carried into a step to the record carried out of it and what else leaves the loop,
+    /// which is free in the index.
+    static member Scan<'C, 'R>(index: FreeIndex, start: 'C, step: Func<'C, struct ('C * 'R)>) : struct ('C * 'R) =
+        let finals, results =
+            Structure.scan index (Record.toTensors start) (fun carried ->
+                let struct (next, result) = step.Invoke(Record.ofTensors<'C> carried)
+                Record.toTensors next, result)
+
+        struct (Record.ofTensors<'C> finals, results)
+
+    /// Shows a value as it passes, when the engine has a listener; otherwise costs nothing.
+    static member Probe(name: string, x: Tensor) = Build.node (Op.Probe name) [| x |] x.Shape x.DType

@@ -1,0 +1,126 @@
+namespace Inference
+
+open System.Collections.Generic
+
+/// A value that the executable keeps between runs.
+type StateDefinition =
+    { Slot: InputSlot
+      /// Row-major contents before the first run; one number fills the shape.
+      Initial: double[]
+      Current: Tensor
+      Next: Tensor }
+
+/// A closed program: (state, input) → (state, output).
+type Program =
+    { Name: string
+      Inputs: (InputSlot * Tensor)[]
+      States: StateDefinition[]
+      Outputs: (string * Tensor)[] }
+
+[<RequireQualifiedAccess>]
+module Traverse =
+    /// What a value is computed from; a carried value depends on its starts, a final one on the whole loop.
+    let edges (x: Tensor) : Tensor[] =
+        match x.Op with
+        | Op.Carry(scan, _) -> scan.Inits
+        | Op.Final(scan, _) -> Array.append scan.Inits scan.Nexts
+        | _ -> x.Inputs
+
+    /// Every tensor that the roots need, operands first. Iterative: a model may be as deep as it likes.
+    let postOrder (roots: Tensor seq) : Tensor[] =
+        let order = ResizeArray<Tensor>()
+        let seen = HashSet<Tensor>(HashIdentity.Reference)
+        let pending = Queue<Tensor>(roots)
+        let stack = Stack<struct (Tensor * bool)>()
+
+        while pending.Count > 0 do
+            stack.Push(struct (pending.Dequeue(), false))
+
+            while stack.Count > 0 do
+                match stack.Pop() with
+                | struct (x, true) -> order.Add x
+                | struct (x, false) when seen.Add x ->
+                    stack.Push(struct (x, true))
+                    let inputs = edges x
+
+                    for k in inputs.Length - 1 .. -1 .. 0 do
+                        if not (seen.Contains inputs[k]) then
+                            stack.Push(struct (inputs[k], false))
+
+                    match x.Op with
+                    | Op.Carry(scan, _) ->
+                        if isNull scan.Nexts then
+                            Fail.model
+                                $"A value carried by the loop over \"{scan.Index.Name}\" has left a step that was traced again."
+                                "Return values from the step instead of storing them."
+
+                        for next in scan.Nexts do
+                            pending.Enqueue next
+                    | _ -> ()
+                | _ -> ()
+
+        order.ToArray()
+
+/// Collects the inputs, states and outputs of a program, then closes it.
+[<Sealed>]
+type ProgramBuilder(name: string) =
+    let inputs = ResizeArray<InputSlot * Tensor>()
+    let states = ResizeArray<StateDefinition>()
+    let outputs = ResizeArray<string * Tensor>()
+    let names = HashSet<string>()
+
+    let unique kind (slot: string) =
+        if not (names.Add $"{kind} {slot}") then
+            Fail.model $"The program \"{name}\" has two {kind}s named \"{slot}\"." "Give each its own name."
+
+    /// A value given at each run.
+    member _.Input(slotName: string, shape: int[], dtype: DType) =
+        unique "input" slotName
+        let slot = InputSlot(slotName, false, Location.unknown)
+        let x = Tensor(Op.Input slot, [||], shape, dtype, [||])
+        inputs.Add(slot, x)
+        x
+
+    /// A value that the executable keeps; unless `Next` is called it never changes.
+    member _.State(slotName: string, shape: int[], dtype: DType, initial: double[]) =
+        unique "state" slotName
+        let slot = InputSlot(slotName, true, Location.unknown)
+        let x = Tensor(Op.Input slot, [||], shape, dtype, [||])
+        states.Add { Slot = slot; Initial = initial; Current = x; Next = x }
+        x
+
+    /// Says what a state becomes after a run.
+    member _.Next(state: Tensor, next: Tensor) =
+        let k = states.FindIndex(fun s -> obj.ReferenceEquals(s.Current, state))
+
+        if k < 0 then
+            Fail.model "Next was called with a value that is no state of this program." "Pass what State returned."
+
+        if next.Shape <> state.Shape || next.DType <> state.DType then
+            Fail.model
+                $"The state \"{states[k].Slot.Name}\" is {state.DType}{Fail.shape state.Shape}; its next value is {next.DType}{Fail.shape next.Shape}."
+                "A state keeps its shape and type."
+
+        states[k] <- { states[k] with Next = next }
+
+    member _.Output(outputName: string, x: Tensor) =
+        unique "output" outputName
+        outputs.Add(outputName, x)
+
+    /// Closes the program. An index that escapes is an error.
+    member _.Build() : Program =
+        let escaping what (x: Tensor) =
+            match Array.tryHead x.Indices with
+            | Some i ->
+                Fail.model
+                    $"The {what} of program \"{name}\" still varies over \"{i.Name}\"."
+                    $"Reduce it (a sum, mean, maximum or expectation over \"{i.Name}\") or stack it."
+            | None -> ()
+
+        outputs |> Seq.iter (fun (n, x) -> escaping $"output \"{n}\"" x)
+        states |> Seq.iter (fun s -> escaping $"state \"{s.Slot.Name}\"" s.Next)
+
+        { Name = name
+          Inputs = inputs.ToArray()
+          States = states.ToArray()
+          Outputs = outputs.ToArray() }

@@ -1,0 +1,5 @@
+namespace Inference.CSharpApi.Tests;
+
+internal static class Placeholder
+{
+}

@@ -1,0 +1,3 @@
+module internal Inference.Dsl.Tests.Placeholder
+
+do ()
