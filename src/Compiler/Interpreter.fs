@@ -7,7 +7,7 @@ open Inference
 
 /// The oracle: evaluates a program in double precision, node by node and point by point, with no cleverness at all.
 [<Sealed>]
-type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, double[]>, extents: IReadOnlyDictionary<string, int>) =
+type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, double[]>, extents: IReadOnlyDictionary<string, int>, inDouble: bool) =
     let nodes =
         Traverse.postOrder
             [ for s in program.States do
@@ -110,12 +110,10 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
             (Philox.words (uint32 (flat r.Plates)) time block (uint32 r.Attempt) (fst key) (snd key)).[w]
 
         let uniform draw =
-            match x.DType with
-            | DType.F64 -> (double (word draw) + 0.5) * (1.0 / 4294967296.0)
-            | DType.F32
-            | DType.I32
-            | DType.U32
-            | DType.Bool -> (double (word draw >>> 9) + 0.5) * (1.0 / 8388608.0)
+            if inDouble || x.DType = DType.F64 then
+                (double (word draw) + 0.5) * (1.0 / 4294967296.0)
+            else
+                (double (word draw >>> 9) + 0.5) * (1.0 / 8388608.0)
 
         Array.init x.Count (fun e ->
             let draw = flat r.Times * int64 x.Count + int64 e
@@ -331,7 +329,8 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
         struct (outputs :> IReadOnlyDictionary<_, _>, states :> IReadOnlyDictionary<_, _>)
 
     /// Runs a program once. `inputs` holds inputs by name and, for states, values other than the initial ones; returns outputs
-    /// and next states by name, row-major.
-    static member Run(program: Program, inputs: IReadOnlyDictionary<string, double[]>, ?extents: IReadOnlyDictionary<string, int>) =
-        let extents = defaultArg extents (Dictionary<string, int>() :> IReadOnlyDictionary<_, _>)
-        Interpreter(program, inputs, extents).Evaluate()
+    /// and next states by name, row-major. `inDouble` makes uniforms of all 32 bits, as double precision does.
+    static member Run
+        (program: Program, inputs: IReadOnlyDictionary<string, double[]>, extents: IReadOnlyDictionary<string, int>, inDouble: bool)
+        =
+        Interpreter(program, inputs, extents, inDouble).Evaluate()

@@ -138,7 +138,7 @@ module Lowering =
         addStorage sunk roles context states outputs
         let values = Values context
         let statements = Statements(context, values)
-        let draws = Draws(context, values, statements)
+        let draws = DrawStatements(context, values, statements)
         let ranking = Ranking(context, values, statements)
         let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
         let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length

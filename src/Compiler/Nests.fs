@@ -5,7 +5,7 @@ open Inference
 
 /// Emits the loops inside a kernel: maps over an index, scans with their carried values, accumulators.
 [<Sealed>]
-type Nests(context: Context, values: Values, statements: Statements, draws: Draws, ranking: Ranking, inPlace: HashSet<int>) =
+type Nests(context: Context, values: Values, statements: Statements, draws: DrawStatements, ranking: Ranking, inPlace: HashSet<int>) =
     let graph = context.Graph
     let nodes = graph.Nodes
     let scalarType (n: Node) = Buffers.ScalarOf n.DType

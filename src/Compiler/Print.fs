@@ -407,7 +407,7 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
                     p.Body(mode, r.Lane, r.LaneBody)
 
                     for c in 0 .. copies - 1 do
-                        let inside = v.Op Arith.Less maskType [| v.Count maskType $"(int)({i} + {c * lanes})"; v.Broadcast maskType $"(int)({limit})" |]
+                        let inside = v.Op Arith.Less maskType [| v.Count maskType $"(int)({i} + {c * lanes})"; v.Broadcast maskType $"({typeName maskType})({limit})" |]
                         line $"var inside_{stem}_{c} = {inside};"
                         r.Terms
                         |> List.iteri (fun k t ->

@@ -4,7 +4,7 @@ open Inference
 
 /// Emits random draws. Four consecutive draws share one call of the generator wherever their place within the four is known.
 [<Sealed>]
-type Draws(context: Context, values: Values, statements: Statements) =
+type DrawStatements(context: Context, values: Values, statements: Statements) =
     let graph = context.Graph
     let zero = Address.Of 0L
 

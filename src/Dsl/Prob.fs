@@ -1,0 +1,261 @@
+namespace Inference
+
+open System
+open System.Collections.Generic
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
+
+/// A sample or observation that a program made while it was traced.
+type SiteRecord =
+    { Path: string
+      Location: Location
+      Distribution: Distribution
+      Value: Tensor
+      /// The log-density of the value, free in the plates and times that the site stands in.
+      LogDensity: Lazy<Tensor>
+      IsObserved: bool
+      Plates: FreeIndex list
+      Times: FreeIndex list }
+
+/// What a traced program left: its sites, in order, and the sum of its factors.
+[<Sealed>]
+type Trace() =
+    let sites = ResizeArray<SiteRecord>()
+    let factors = ResizeArray<Tensor>()
+    let paths = HashSet<string>()
+    let hashes = Dictionary<struct (uint32 * uint32), string>()
+    member _.Sites = sites :> IReadOnlyList<SiteRecord>
+    /// Log-weights from factors and observations, each summed over its own plates and times.
+    member _.Factors = factors :> IReadOnlyList<Tensor>
+
+    member internal _.Claim(path: string, location: Location) =
+        if not (paths.Add path) then
+            Fail.at location $"The site \"{path}\" occurs twice." "Give each site of a program, plate or chain a name of its own."
+
+        let hash = Philox.hashPath path
+
+        match hashes.TryGetValue hash with
+        | true, other -> Fail.at location $"The sites \"{path}\" and \"{other}\" have one hash, and would draw the same numbers." "Rename one of them."
+        | _ -> hashes[hash] <- path
+
+    member internal _.Record site = sites.Add site
+    member internal _.Weigh x = factors.Add x
+
+/// How sample sites get their values while a program is traced.
+type SampleSource =
+    /// Fresh draws under a seed (two words) and an outer step (two words).
+    | Draw of seed: Tensor[] * step: Tensor[]
+    /// Anything: a fixed value, a proposal, a replayed draw.
+    | Choose of (string -> Distribution -> Draws option -> Tensor)
+
+/// Where in a program the tracing stands.
+type ProbContext =
+    { Path: string
+      Plates: FreeIndex list
+      Times: FreeIndex list
+      /// Plates and times that were open before the program was entered: factors keep them.
+      Given: FreeIndex list
+      Source: SampleSource
+      Trace: Trace }
+
+    member context.Enter(name: string) =
+        { context with Path = (if context.Path = "" then name else context.Path + "/" + name) }
+
+/// A probabilistic program with a result: sample, observe, factor, plate and markov, composed by `prob { … }` in F# and by query
+/// syntax in C#. Tracing it builds the graph; nothing of it is left at run time.
+[<Sealed>]
+type Prob<'T>(run: ProbContext -> 'T) =
+    member _.Run(context: ProbContext) = run context
+
+    /// `from x in p select f(x)`
+    member _.Select(f: Func<'T, 'U>) = Prob<'U>(fun c -> f.Invoke(run c))
+
+    /// `from x in p from y in f(x) select g(x, y)`
+    member _.SelectMany(f: Func<'T, Prob<'U>>, g: Func<'T, 'U, 'V>) =
+        Prob<'V>(fun c ->
+            let x = run c
+            g.Invoke(x, f.Invoke(x).Run c))
+
+/// The value of a plate, free in the plate's index.
+type Plated<'T> = { Index: FreeIndex; Value: 'T }
+
+[<RequireQualifiedAccess>]
+module Prob =
+    let result (x: 'T) = Prob<'T>(fun _ -> x)
+    let bind (f: 'T -> Prob<'U>) (p: Prob<'T>) = Prob<'U>(fun c -> (f (p.Run c)).Run c)
+    let map (f: 'T -> 'U) (p: Prob<'T>) = Prob<'U>(fun c -> f (p.Run c))
+
+    /// Refuses parameters out of range: known ones now, computed ones when the engine runs in checked mode.
+    let private require path location (value: Tensor) (distribution: Distribution) =
+        let check (x: Tensor) (r: Requirement) =
+            match r.Value.Op with
+            | Op.Constant values ->
+                (match values |> Array.tryFind (r.HoldsFor >> not) with
+                 | Some bad ->
+                     Fail.at location $"The site \"{path}\" has a {distribution.Name} that needs {r.Text}; {bad} came." "Give a parameter in range."
+                 | None -> x)
+            | _ ->
+                let holds = r.Holds r.Value
+                let spec = { Site = path; Requirement = $"{distribution.Name} with {r.Text}"; Location = location }
+                let whole = Build.fill x.Shape (Structure.reduce ReduceOp.Min [| 0 .. holds.Shape.Length - 1 |] [] (Build.select holds (Build.scalar DType.F32 1.0) (Build.scalar DType.F32 0.0)))
+                let ok = Build.binary BinaryOp.Less (Build.scalar DType.F32 0.5) whole
+                Build.node (Op.Check spec) [| x; ok |] x.Shape x.DType
+
+        List.fold check value distribution.Requirements
+
+    let private sumOut (c: ProbContext) (x: Tensor) =
+        Structure.sum [||] (List.filter (fun i -> not (List.contains i c.Given)) (c.Plates @ c.Times)) x
+
+    let private keyOf (c: ProbContext) path =
+        match c.Source with
+        | Draw(seed, step) ->
+            let struct (low, high) = Philox.hashPath path
+            let word (v: uint32) = Build.scalar DType.U32 (double v)
+            let counter = [| word low; word high; step[0]; step[1] |]
+            Some [| Structure.philox 0 counter seed; Structure.philox 1 counter seed |]
+        | Choose _ -> None
+
+    let sampleAt (name: string) (distribution: Distribution) location =
+        Prob<Tensor>(fun c ->
+            let path = (c.Enter name).Path
+            c.Trace.Claim(path, location)
+
+            let drawn =
+                match c.Source with
+                | Draw _ ->
+                    let key = (keyOf c path).Value
+                    distribution.Draw { Key = key; Plates = c.Plates; Times = c.Times }
+                | Choose f -> f path distribution None
+
+            let value = require path location drawn distribution
+
+            c.Trace.Record
+                { Path = path
+                  Location = location
+                  Distribution = distribution
+                  Value = value
+                  LogDensity = lazy (distribution.LogDensity value)
+                  IsObserved = false
+                  Plates = c.Plates
+                  Times = c.Times }
+
+            value)
+
+    let observeAt (name: string) (distribution: Distribution) (value: Tensor) location =
+        Prob<Tensor>(fun c ->
+            let path = (c.Enter name).Path
+            c.Trace.Claim(path, location)
+
+            if value.Shape <> distribution.Shape then
+                Fail.at
+                    location
+                    $"The site \"{path}\" observes a value of shape {Fail.shape value.Shape} under {distribution.Name} of shape {Fail.shape distribution.Shape}."
+                    "Make the shapes equal."
+
+            let value = require path location value distribution
+            let logDensity = distribution.LogDensity value
+            c.Trace.Weigh(sumOut c logDensity)
+
+            c.Trace.Record
+                { Path = path
+                  Location = location
+                  Distribution = distribution
+                  Value = value
+                  LogDensity = lazy logDensity
+                  IsObserved = true
+                  Plates = c.Plates
+                  Times = c.Times }
+
+            value)
+
+    /// Multiplies the weight of the run by exp(log-weight).
+    let factor (logWeight: Tensor) =
+        Prob<unit>(fun c -> c.Trace.Weigh(sumOut c logWeight))
+
+    /// Independent repetitions of a program; its value is free in the plate's index.
+    let plate (index: FreeIndex) (body: Prob<'T>) =
+        Prob<Plated<'T>>(fun c ->
+            let inner = { c.Enter index.Name with Plates = c.Plates @ [ index ] }
+            { Index = index; Value = body.Run inner })
+
+    /// A program repeated at every step of an index, independently: its draws follow one another in time.
+    let steps (index: FreeIndex) (body: Prob<'T>) =
+        Prob<'T>(fun c -> body.Run { c.Enter index.Name with Times = c.Times @ [ index ] })
+
+    /// A Markov chain: each step maps the carried record to the next one and to what leaves the chain, free in its index.
+    let markov (index: FreeIndex) (start: 'S) (step: 'S -> Prob<'S * 'R>) =
+        Prob<'S * 'R>(fun c ->
+            let inner = { c.Enter index.Name with Times = c.Times @ [ index ] }
+            let mutable kept = None
+
+            let finals, results =
+                Structure.scan index (Record.toTensors start) (fun carried ->
+                    // traced again if the carried values vary over more than their starts: only the last trace counts
+                    let trace = Trace()
+                    let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
+                    kept <- Some trace
+                    Record.toTensors next, result)
+
+            for site in kept.Value.Sites do
+                c.Trace.Claim(site.Path, site.Location)
+                c.Trace.Record site
+
+            for f in kept.Value.Factors do
+                c.Trace.Weigh f
+
+            Record.ofTensors<'S> finals, results)
+
+    /// A program under a name of its own: its sites' paths begin with it.
+    let named (name: string) (body: Prob<'T>) = Prob<'T>(fun c -> body.Run(c.Enter name))
+
+    /// Traces a program with fresh draws.
+    let draw (seed: Tensor[]) (step: Tensor[]) (plates: FreeIndex list) (times: FreeIndex list) (body: Prob<'T>) : 'T * Trace =
+        let trace = Trace()
+
+        let context =
+            { Path = ""
+              Plates = plates
+              Times = times
+              Given = plates @ times
+              Source = Draw(seed, step)
+              Trace = trace }
+
+        body.Run context, trace
+
+    /// Traces a program with chosen values.
+    let trace (choose: string -> Distribution -> Tensor) (body: Prob<'T>) : 'T * Trace =
+        let trace = Trace()
+
+        let context =
+            { Path = ""
+              Plates = []
+              Times = []
+              Given = []
+              Source = Choose(fun path d _ -> choose path d)
+              Trace = trace }
+
+        body.Run context, trace
+
+    /// The log-density of all that a trace recorded: samples, observations and factors, over all plates and times.
+    let logJoint (trace: Trace) : Tensor =
+        let sampled =
+            [ for s in trace.Sites do
+                  if not s.IsObserved then
+                      yield Structure.sum [||] (s.Plates @ s.Times) s.LogDensity.Value ]
+
+        Seq.append sampled trace.Factors |> Seq.fold (+) (Build.scalar DType.F32 0.0)
+
+/// `prob { let! x = Sample("x", Normal(0.0, 1.0)) … return x }`
+[<Sealed>]
+type ProbBuilder() =
+    member _.Bind(p: Prob<'T>, f: 'T -> Prob<'U>) = Prob.bind f p
+    member _.Return(x: 'T) = Prob.result x
+    member _.ReturnFrom(p: Prob<'T>) = p
+    member _.Zero() = Prob.result ()
+    member _.Combine(a: Prob<unit>, b: Prob<'T>) = Prob.bind (fun () -> b) a
+    member _.Delay(f: unit -> Prob<'T>) = Prob<'T>(fun c -> (f ()).Run c)
+
+[<AutoOpen>]
+module ProbExpression =
+
+    let prob = ProbBuilder()
