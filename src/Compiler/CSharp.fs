@@ -96,44 +96,58 @@ static void Philox(uint a, uint b, uint c, uint d, uint k0, uint k1, out uint w0
 }
 """
 
-    /// One round on vectors: the products of even and odd lanes, then their high and low halves put together again.
+    let private rounds count =
+        let one = "    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1); Round(ref e, ref f, ref g, ref h, k0, k1);\n"
+        String.replicate count one
+
+    /// Philox on vectors. The even and the odd lanes' words each stand in the low halves of 64-bit lanes, where a product of two is
+    /// whole and what lies in the high halves does no harm; they are put together again at the end. Only the first counter word
+    /// varies from lane to lane as a rule, so the first rounds are partly scalar.
     let private vectorPhilox v wideMultiply =
         $$"""[MethodImpl(MethodImplOptions.AggressiveInlining)]
 static {{v}}<ulong> Wide({{v}}<uint> a, {{v}}<uint> b) => {{wideMultiply}};
 [MethodImpl(MethodImplOptions.AggressiveInlining)]
-static void Multiply({{v}}<uint> x, {{v}}<uint> m, out {{v}}<uint> high, out {{v}}<uint> low) {
-    {{v}}<ulong> even = Wide(x, m), odd = Wide((x.AsUInt64() >>> 32).AsUInt32(), m);
-    {{v}}<uint> upper = {{v}}.Create(0xFFFFFFFF00000000ul).AsUInt32();
-    high = {{v}}.ConditionalSelect(upper, odd.AsUInt32(), (even >>> 32).AsUInt32());
-    low = {{v}}.ConditionalSelect(upper, (odd << 32).AsUInt32(), even.AsUInt32());
+static void Round(ref {{v}}<uint> a, ref {{v}}<uint> b, ref {{v}}<uint> c, ref {{v}}<uint> d, {{v}}<uint> k0, {{v}}<uint> k1) {
+    {{v}}<ulong> p = Wide(a, {{v}}.Create(0xD2511F53u)), q = Wide(c, {{v}}.Create(0xCD9E8D57u));
+    a = (q >>> 32).AsUInt32() ^ b ^ k0; b = q.AsUInt32();
+    c = (p >>> 32).AsUInt32() ^ d ^ k1; d = p.AsUInt32();
 }
 [MethodImpl(MethodImplOptions.AggressiveInlining)]
-static void Round(ref {{v}}<uint> a, ref {{v}}<uint> b, ref {{v}}<uint> c, ref {{v}}<uint> d, {{v}}<uint> k0, {{v}}<uint> k1) {
-    Multiply(a, {{v}}.Create(0xD2511F53u), out var ph, out var pl);
-    Multiply(c, {{v}}.Create(0xCD9E8D57u), out var qh, out var ql);
-    a = qh ^ b ^ k0; b = ql; c = ph ^ d ^ k1; d = pl;
-}
+static {{v}}<uint> Together({{v}}<uint> even, {{v}}<uint> odd) =>
+    {{v}}.ConditionalSelect({{v}}.Create(0xFFFFFFFF00000000ul).AsUInt32(), (odd.AsUInt64() << 32).AsUInt32(), even);
 [MethodImpl(MethodImplOptions.AggressiveInlining)]
 static void Philox({{v}}<uint> a, {{v}}<uint> b, {{v}}<uint> c, {{v}}<uint> d, {{v}}<uint> k0, {{v}}<uint> k1,
     out {{v}}<uint> w0, out {{v}}<uint> w1, out {{v}}<uint> w2, out {{v}}<uint> w3) {
     {{v}}<uint> s0 = {{v}}.Create(0x9E3779B9u), s1 = {{v}}.Create(0xBB67AE85u);
-    Round(ref a, ref b, ref c, ref d, k0, k1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1);
-    w0 = a; w1 = b; w2 = c; w3 = d;
+    {{v}}<uint> e = (a.AsUInt64() >>> 32).AsUInt32(), f = (b.AsUInt64() >>> 32).AsUInt32(), g = (c.AsUInt64() >>> 32).AsUInt32(), h = (d.AsUInt64() >>> 32).AsUInt32();
+    Round(ref a, ref b, ref c, ref d, k0, k1); Round(ref e, ref f, ref g, ref h, k0, k1);
+{{rounds 9}}    w0 = Together(a, e); w1 = Together(b, f); w2 = Together(c, g); w3 = Together(d, h);
+}
+[MethodImpl(MethodImplOptions.AggressiveInlining)]
+static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key1,
+    out {{v}}<uint> w0, out {{v}}<uint> w1, out {{v}}<uint> w2, out {{v}}<uint> w3) {
+    {{v}}<uint> s0 = {{v}}.Create(0x9E3779B9u), s1 = {{v}}.Create(0xBB67AE85u);
+    ulong q = 0xCD9E8D57ul * c0;
+    uint a1 = (uint)(q >> 32) ^ b0 ^ key0;
+    ulong p1 = 0xD2511F53ul * a1;
+    {{v}}<ulong> p = Wide(x, {{v}}.Create(0xD2511F53u)), o = Wide((x.AsUInt64() >>> 32).AsUInt32(), {{v}}.Create(0xD2511F53u));
+    {{v}}<uint> mix = {{v}}.Create(d0 ^ key1);
+    {{v}}<ulong> r = Wide((p >>> 32).AsUInt32() ^ mix, {{v}}.Create(0xCD9E8D57u)), t = Wide((o >>> 32).AsUInt32() ^ mix, {{v}}.Create(0xCD9E8D57u));
+    {{v}}<uint> k0 = {{v}}.Create(key0 + 0x9E3779B9u), k1 = {{v}}.Create(key1 + 0xBB67AE85u);
+    {{v}}<uint> low = {{v}}.Create((uint)q) ^ k0, high = {{v}}.Create((uint)(p1 >> 32)) ^ k1;
+    {{v}}<uint> a = (r >>> 32).AsUInt32() ^ low, e = (t >>> 32).AsUInt32() ^ low, b = r.AsUInt32(), f = t.AsUInt32();
+    {{v}}<uint> c = p.AsUInt32() ^ high, g = o.AsUInt32() ^ high, d = {{v}}.Create((uint)p1), h = d;
+{{rounds 8}}    w0 = Together(a, e); w1 = Together(b, f); w2 = Together(c, g); w3 = Together(d, h);
 }
 """
 
     let private gather v t lanes =
         let elements = Seq.init lanes (fun k -> $"p[i.GetElement({k})]") |> String.concat ", "
         $"static {v}<{t}> Gather({t}* p, {v}<int> i) => {v}.Create({elements});\n"
+
+    let private strided v t lanes =
+        let elements = Seq.init lanes (fun k -> $"p[s + {k} * c]") |> String.concat ", "
+        $"static {v}<{t}> Strided({t}* p, nint s, nint c) => {v}.Create({elements});\n"
 
     let private asType t =
         match t with
@@ -193,6 +207,7 @@ static void Philox({{v}}<uint> a, {{v}}<uint> b, {{v}}<uint> c, {{v}}<uint> d, {
             fun t p x ->
                 if t = ScalarType.Bool then $"({x} & {v}.Create(1)).Store({p})" else $"{x}.Store({p})"
           Gather = fun t p i -> if t = ScalarType.Bool then $"(~{v}.Equals(Gather({p}, {i}), {v}<int>.Zero))" else $"Gather({p}, {i})"
+          Strided = fun t p s c -> if t = ScalarType.Bool then $"(~{v}.Equals(Strided({p}, {s}, {c}), {v}<int>.Zero))" else $"Strided({p}, {s}, {c})"
           Lane = fun _ x l -> $"{x}.GetElement({l})"
           Count =
             fun t s ->
@@ -217,7 +232,9 @@ static void Philox({{v}}<uint> a, {{v}}<uint> b, {{v}}<uint> c, {{v}}<uint> d, {
     let private widePreamble bits multiply =
         let v = $"Vector{bits}"
         let gathers = [ "float"; "int"; "uint" ] |> List.map (fun t -> gather v t (bits / 32)) |> String.concat ""
-        vectorPhilox v multiply + gathers
+        let narrow = [ "float"; "int"; "uint" ] |> List.map (fun t -> strided v t (bits / 32))
+        let wide = [ "double"; "long"; "ulong" ] |> List.map (fun t -> strided v t (bits / 64))
+        vectorPhilox v multiply + gathers + String.concat "" (narrow @ wide)
 
     let dialectOf (set: InstructionSet) : Dialect =
         match set with

@@ -59,7 +59,7 @@ type Closing private (options: CompileOptions) =
     let scalar value shape dtype = add (Op.Constant [| value |]) [||] shape dtype []
 
     let spread axes shape a =
-        if shape = nodes[a].Shape then a else add (Op.Broadcast axes) [| a |] shape nodes[a].DType (free a)
+        if shape = nodes[a].Shape && axes = [| 0 .. shape.Length - 1 |] then a else add (Op.Broadcast axes) [| a |] shape nodes[a].DType (free a)
 
     /// Σ over (max, +) or (logsumexp, +): the sum a + b over all axes, then a reduction.
     let contract semiring (left: int[]) (right: int[]) (gone: FreeIndex list) (x: Tensor) (a: int) (b: int) =

@@ -12,6 +12,8 @@ type VectorDialect =
       Store: ScalarType -> string -> string -> string
       /// Elements at computed positions: type, buffer, vector of positions.
       Gather: ScalarType -> string -> string -> string
+      /// Elements a fixed step apart: type, buffer, position of the first lane's, step.
+      Strided: ScalarType -> string -> string -> string -> string
       /// One lane's value: type, vector, lane.
       Lane: ScalarType -> string -> string -> string
       /// The numbers 0, 1, 2, … of the lanes added to a start: type of the lanes' width.

@@ -75,13 +75,15 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         List.replicate (extents.Length - known.Length) (Address.Of 0L) @ coordinates
 
     /// A kernel over plates: tiles of the last are lanes, the others and the tiles are items.
-    member _.OverPlates(title, plates: int list, outer: Map<int, Address>, emit: Scope -> Point -> unit) =
+    member _.OverPlates(title, plates: int list, outer: Map<int, Address>, parts: (Scope -> Point -> unit) list) =
         let item = LoopVar("item", LoopKind.Sequential)
         let scope = Scope(Emitter(), null, null)
 
         match List.rev plates with
         | [] ->
-            emit scope (start outer)
+            for emit in parts do
+                emit scope (start outer)
+
             finish title item scope (step StepKind.Kernel)
         | lane :: others ->
             let others = List.rev others
@@ -90,13 +92,14 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             let coordinates = decode scope item ((others |> List.map capacity) @ [ tiles ])
             let at = List.zip others (List.take others.Length coordinates) |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
 
-            statements.Lanes(scope, "lane", Bound.Fixed(int64 width), fun inner local ->
-                emit
-                    inner
-                    { start (at.Add(lane, List.last coordinates * int64 width + local)) with
-                        Lane = lane
-                        Local = local
-                        Vectorised = true })
+            for emit in parts do
+                statements.Lanes(scope, "lane", Bound.Fixed(int64 width), fun inner local ->
+                    emit
+                        inner
+                        { start (at.Add(lane, List.last coordinates * int64 width + local)) with
+                            Lane = lane
+                            Local = local
+                            Vectorised = true })
 
             let count = others |> List.fold (fun acc i -> acc * int64 (capacity i)) 1L
 
@@ -213,7 +216,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         match item.Key with
         | None -> for child in item.Children do k.Emit(child, outer)
         | Some(Key.Kernel plates) ->
-            k.OverPlates((if plates.IsEmpty then "serial" else "map"), plates, outer, fun scope env -> nests.Sequence(scope, item, env))
+            k.OverPlates((if plates.IsEmpty then "serial" else "map"), plates, outer, Nests.Parts item |> List.map (fun part scope env -> nests.Items(scope, part, env)))
         | Some(Key.Elements id) ->
             let n = nodes[id]
 
@@ -282,7 +285,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                         let value = values.Read(inner, item, env, source, at)
                         inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, at), value))))
             else
-                k.OverPlates(title, plates, outer, fun scope env -> nests.CopyCarry(scope, item, env, scan, c, source))
+                k.OverPlates(title, plates, outer, [ fun scope env -> nests.CopyCarry(scope, item, env, scan, c, source) ])
 
     member _.Kernels = List.ofSeq kernels
     member _.Steps = List.ofSeq steps

@@ -23,8 +23,10 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
     let innerIndices (n: Node) = n.Indices |> Array.filter (fun i -> context.Roles.Role[i] = Role.Inner)
 
-    member s.Sequence(scope: Scope, sequence: Item, env: Point) =
-        for child in sequence.Children do
+    member s.Sequence(scope: Scope, sequence: Item, env: Point) = s.Items(scope, sequence.Children, env)
+
+    member s.Items(scope: Scope, items: Item seq, env: Point) =
+        for child in items do
             match child.Key with
             | None -> s.Node(scope, child, env, nodes[child.Node], None)
             | Some(Key.Within index) -> s.Loop(scope, child, env, index)
@@ -32,6 +34,22 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Some(Key.Kernel _)
             | Some(Key.Elements _)
             | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."
+
+    /// Splits a kernel's items so that each part holds one loop: a part is printed as lanes of its own, with as many vectors side
+    /// by side as its registers allow. What one part leaves for another goes through the tile's memory.
+    static member Parts(kernel: Item) : Item list list =
+        let parts = ResizeArray<ResizeArray<Item>>()
+        parts.Add(ResizeArray())
+
+        for child in kernel.Children do
+            let current = parts[parts.Count - 1]
+
+            if child.Key.IsSome && current |> Seq.exists (fun c -> c.Key.IsSome) then
+                parts.Add(ResizeArray [ child ])
+            else
+                current.Add child
+
+        parts |> Seq.map List.ofSeq |> List.ofSeq
 
     /// One node's statement. `leading` fixes the first coordinate of its elements.
     member s.Node(scope: Scope, item: Item, env: Point, n: Node, leading: Address option) =

@@ -224,26 +224,37 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         let first = $"{loopName lane} + {k * lanes}"
         let uniform, coefficient = uniformAddress lane a
 
-        if coefficient = 1L && a.Vars |> List.forall (fun (x, _) -> not x.Varies) then
+        if a.Vars |> List.exists (fun (x, _) -> x.Varies) then
+            v.Gather x.Type (buffer b) (lanePositions lane first a k)
+        elif coefficient = 1L then
             v.Load x.Type $"{buffer b} + ({uniform} + {first})"
         else
-            v.Gather x.Type (buffer b) (lanePositions lane first a k)
+            v.Strided x.Type (buffer b) $"{uniform} + {coefficient} * ({first})" (string coefficient)
 
     let vectorStore (lane: LoopVar) lanes k b (a: Address) (value: Operand) mode =
         let v = vector ()
         let first = $"{loopName lane} + {k * lanes}"
         let uniform, coefficient = uniformAddress lane a
 
-        if coefficient = 1L && a.Vars |> List.forall (fun (x, _) -> not x.Varies) then
+        let computed = a.Vars |> List.exists (fun (x, _) -> x.Varies)
+
+        if coefficient = 1L && not computed then
             line (v.Store value.Type $"{buffer b} + ({uniform} + {first})" (operand mode k value) + ";")
         else
             counter <- counter + 1
             let positions, values, l = $"p{counter}", $"s{counter}", $"l{counter}"
-            line $"var {positions} = {lanePositions lane first a k};"
             line $"var {values} = {operand mode k value};"
             let element = v.Lane (memoryType value.Type) values l
             let stored = if value.Type = ScalarType.Bool then $"{element} != 0 ? 1 : 0" else element
-            line $"for (int {l} = 0; {l} < {lanes}; {l}++) {buffer b}[{v.Lane ScalarType.I32 positions l}] = {stored};"
+
+            let position =
+                if computed then
+                    line $"var {positions} = {lanePositions lane first a k};"
+                    v.Lane ScalarType.I32 positions l
+                else
+                    $"{uniform} + {coefficient} * ({first} + {l})"
+
+            line $"for (int {l} = 0; {l} < {lanes}; {l}++) {buffer b}[{position}] = {stored};"
 
     /// A statement on vectors, once for each copy.
     let vectorStatement (lane: LoopVar) copies lanes (s: Statement) =
@@ -281,7 +292,10 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
                 for w in words do
                     line $"{v.Type ScalarType.U32} {copy w k};"
 
-                line (v.Philox (words |> Array.map (fun w -> copy w k)) (inputs |> Array.map (operand mode k)))
+                // as a rule only the first word of the counter differs from lane to lane
+                let onlyFirst = inputs |> Array.skip 1 |> Array.forall (fun o -> not o.Varies)
+                let input i o = if onlyFirst && i > 0 then operand Mode.Scalar 0 o else operand mode k o
+                line (v.Philox (words |> Array.map (fun w -> copy w k)) (inputs |> Array.mapi input))
         | Let _
         | Read _
         | ReadExtent _

@@ -111,8 +111,25 @@ module Strategy =
             | _ -> false
 
         let strategies = Array.create graph.Nodes.Length Strategy.Placed
+        let onCycle n = roles.Cycle |> Array.exists (fun c -> c.Contains n)
 
-        for n in graph.Nodes do
+        /// Cheap values that only the steps of a scan inside a kernel read are computed in its loop, not stored for it.
+        let onlySteps (n: Node) =
+            let inStep u =
+                graph.Scans
+                |> Array.indexed
+                |> Array.exists (fun (k, s) -> roles.Cycle[k].Contains u && roles.Role[s.Index] = Role.Inner && Array.contains s.Index n.Indices)
+
+            let users = roles.Users[n.Id]
+
+            isCheap n
+            && n.Count <= unrolled
+            && not (onCycle n.Id)
+            && users.Length > 0
+            && users |> Array.forall (fun u -> isElementwise graph.Nodes[u].Op && (inStep u || strategies[u] = Strategy.Inline))
+
+        // readers first
+        for n in Seq.rev graph.Nodes do
             let elementwise = isElementwise n.Op
             let onCycleNext = graph.Scans |> Array.exists (fun s -> Array.contains n.Id s.Nexts)
 
@@ -129,7 +146,7 @@ module Strategy =
                     && users |> Array.forall (fun u ->
                         Roles.eliminated graph (fun _ -> -1) graph.Nodes[u] |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
-                if onlyReduced || (n.Count > unrolled && onlyElementwiseReader n) then
+                if onlyReduced || onlySteps n || (n.Count > unrolled && onlyElementwiseReader n) then
                     strategies[n.Id] <- Strategy.Inline
 
         strategies

@@ -16,7 +16,7 @@ let build name (define: ProgramBuilder -> unit) =
     define b
     b.Build()
 
-let private key (b: ProgramBuilder) =
+let key (b: ProgramBuilder) =
     let words = b.Input("key", [| 2 |], DType.U32)
     L.Element(words, 0), L.Element(words, 1)
 

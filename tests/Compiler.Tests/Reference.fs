@@ -77,10 +77,11 @@ let private expFixed x =
     let value = one + sum r (fun n term -> multiply term r / BigInteger(n + 1))
     { Mantissa = value; Exponent = k }
 
-let private logFixed (x: BigInteger) =
-    let k = int (x.GetBitLength()) - 1 - digits
-    let m = shift x -k
-    BigInteger k * ln2 + 2I * atanh (divide (m - one) (m + one))
+/// x = m·2^shifted in fixed point.
+let private logFixed (m: BigInteger) shifted =
+    let k = int (m.GetBitLength()) - 1 - digits
+    let m = shift m -k
+    BigInteger(k + shifted) * ln2 + 2I * atanh (divide (m - one) (m + one))
 
 let private sine x =
     let square = multiply x x
@@ -117,14 +118,19 @@ let private squareRoot (x: BigInteger) =
 let private rootPi = squareRoot pi
 
 let exp x = expFixed (ofDouble x)
-let log x = fixedPoint (logFixed (ofDouble x))
+
+let private logOf x =
+    let k = Math.ILogB x
+    logFixed (ofDouble (Math.ScaleB(x, -k))) k
+
+let log x = fixedPoint (logOf x)
 let expm1 x = fixedPoint (expm1Fixed (ofDouble x))
-let log1p x = fixedPoint (logFixed (one + ofDouble x))
+let log1p x = fixedPoint (logFixed (one + ofDouble x) 0)
 let sin x = fixedPoint (sineOf (ofDouble x) 0)
 let cos x = fixedPoint (sineOf (ofDouble x) 1)
 let sinTurns u = fixedPoint (sineOf (multiply (2I * pi) (ofDouble u)) 0)
 let cosTurns u = fixedPoint (sineOf (multiply (2I * pi) (ofDouble u)) 1)
-let pow x y = expFixed (multiply (ofDouble y) (logFixed (ofDouble x)))
+let pow x y = expFixed (multiply (ofDouble y) (logOf x))
 
 let tanh x =
     let t = expm1Fixed (2I * ofDouble x)
