@@ -74,7 +74,7 @@ module Compile =
     let private scheduleText (lowered: Lowered) =
         let text = StringBuilder()
         let mutable depth = 0
-        let titles = lowered.Kernels |> List.map (fun k -> k.Title) |> Array.ofList
+        let kernels = Array.ofList lowered.Kernels
 
         for s in lowered.Steps do
             let indent = String(' ', depth * 2)
@@ -87,7 +87,10 @@ module Compile =
             | _ ->
                 let items = if s.Extent >= 0 then $"{s.Count} × ⌈extent {s.Extent} / {s.Tile}⌉" else string s.Count
                 let how = if s.Parallel then "all threads" else "one thread"
-                text.AppendLine $"{indent}K{s.Kernel}: {titles[s.Kernel]}; {items} items on {how}" |> ignore
+                text.AppendLine $"{indent}K{s.Kernel}: {kernels[s.Kernel].Title}; {items} items on {how}" |> ignore
+
+                for line in kernels[s.Kernel].Nest do
+                    text.AppendLine(indent + line) |> ignore
 
         text.ToString()
 

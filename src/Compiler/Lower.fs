@@ -8,6 +8,8 @@ open Inference
 type KernelCode =
     { Name: string
       Title: string
+      /// What it computes, line by line, for people.
+      Nest: string list
       Item: LoopVar
       Body: Statement list
       Step: StepPlan }
@@ -49,7 +51,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
           Parallel = false
           Variable = 0 }
 
-    let finish (title: string) (item: LoopVar) (scope: Scope) (plan: StepPlan) =
+    let finish (title: string) (nest: string list) (item: LoopVar) (scope: Scope) (plan: StepPlan) =
         let body = scope.Emitter.Statements
 
         if not body.IsEmpty then
@@ -61,6 +63,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             kernels.Add
                 { Name = $"K{kernels.Count}"
                   Title = title
+                  Nest = nest
                   Item = item
                   Body = body
                   Step = plan }
@@ -75,7 +78,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         List.replicate (extents.Length - known.Length) (Address.Of 0L) @ coordinates
 
     /// A kernel over plates: tiles of the last are lanes, the others and the tiles are items.
-    member _.OverPlates(title, plates: int list, outer: Map<int, Address>, parts: (Scope -> Point -> unit) list) =
+    member _.OverPlates(title, nest, plates: int list, outer: Map<int, Address>, parts: (Scope -> Point -> unit) list) =
         let item = LoopVar("item", LoopKind.Sequential)
         let scope = Scope(Emitter(), null, null)
 
@@ -84,7 +87,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             for emit in parts do
                 emit scope (start outer)
 
-            finish title item scope (step StepKind.Kernel)
+            finish title nest item scope (step StepKind.Kernel)
         | lane :: others ->
             let others = List.rev others
             let width = min tile ((capacity lane + 15) / 16 * 16)
@@ -108,17 +111,17 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 | Bound.Extent slot, [] -> { step StepKind.Kernel with Count = count; Extent = slot; Tile = width }
                 | _ -> { step StepKind.Kernel with Count = count * int64 tiles }
 
-            finish $"{title} over {names plates}, {width} lanes of {graph.Indices[lane].Name}" item scope plan
+            finish $"{title} over {names plates}, {width} lanes of {graph.Indices[lane].Name}" nest item scope plan
 
     /// A kernel for one value without plates: its leading axis, or pieces of its only axis, are items.
-    member k.OverElements(title, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
+    member k.OverElements(title, nest, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
         let item = LoopVar("item", LoopKind.Sequential)
         let scope = Scope(Emitter(), null, null)
         let plan = step StepKind.Kernel
 
         if splits && shape.Length >= 2 then
             emit scope (start outer) (Some(Address.Of item))
-            finish title item scope { plan with Count = int64 shape[0] }
+            finish title nest item scope { plan with Count = int64 shape[0] }
         elif splits && shape.Length = 1 && shape[0] > chunk then
             let pieces = (shape[0] + chunk - 1) / chunk
             let e = scope.Emitter
@@ -135,10 +138,10 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                     | Operand.Float _ -> invalidOp "A count is a whole number."
 
             statements.Lanes(scope, "e0", count, fun inner a -> emit inner { start outer with Vectorised = true } (Some(first + a)))
-            finish title item scope { plan with Count = int64 pieces }
+            finish title nest item scope { plan with Count = int64 pieces }
         else
             emit scope (start outer) None
-            finish title item scope plan
+            finish title nest item scope plan
 
     /// A kernel whose items are the outputs of reductions over lanes.
     member private k.Reducing(item: Item, outputs: int list, gone: int list, shape: int list, outer) =
@@ -181,7 +184,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         List.iter2 (fun (_, n) (total: Var) -> statements.Keep(scope, env, n, elements, scope.Emitter.Copy total)) reducers totals
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
         let title = $"reduce {names gone}" + (if outputs.IsEmpty then "" else $" for each {names outputs}")
-        finish title number scope { step StepKind.Kernel with Count = count }
+        finish title (Describe.nest graph 0 item) number scope { step StepKind.Kernel with Count = count }
 
     /// Lanes in chunks of fixed size, so that sums do not depend on threads or vectors.
     member private _.LaneLoop(scope: Scope, env, lane, emit: Scope -> Point -> Bound -> Address -> unit) =
@@ -216,7 +219,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         match item.Key with
         | None -> for child in item.Children do k.Emit(child, outer)
         | Some(Key.Kernel plates) ->
-            k.OverPlates((if plates.IsEmpty then "serial" else "map"), plates, outer, Nests.Parts item |> List.map (fun part scope env -> nests.Items(scope, part, env)))
+            k.OverPlates((if plates.IsEmpty then "serial" else "map"), Describe.nest graph 0 item, plates, outer, Nests.Parts item |> List.map (fun part scope env -> nests.Items(scope, part, env)))
         | Some(Key.Elements id) ->
             let n = nodes[id]
 
@@ -226,7 +229,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 | Op.Reduce _ | Op.Dot _ -> n.Shape.Length >= 2 || (statements.ReducesContiguously n && n.Count > chunk)
                 | _ -> true
 
-            k.OverElements("elements", n.Shape, outer, splits, fun scope env leading ->
+            k.OverElements("elements", Describe.nest graph 0 item, n.Shape, outer, splits, fun scope env leading ->
                 nests.Node(scope, item.Children[0], env, n, leading))
         | Some(Key.Reducing(outputs, gone, shape)) -> k.Reducing(item, outputs, gone, shape, outer)
         | Some(Key.Around index) -> k.Around(item, index, outer)
@@ -272,7 +275,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         | false, _ ->
             // read once, so that needs are known in the next pass
             let n = nodes[source]
-            k.OverElements(label, n.Shape, outer, false, fun scope env leading ->
+            k.OverElements(label, [], n.Shape, outer, false, fun scope env leading ->
                 statements.ForEach(scope, env, n.Shape, leading, false, fun inner env at -> values.Read(inner, item, env, source, at) |> ignore))
         | true, storage ->
             let n = nodes[source]
@@ -280,12 +283,12 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             let title = $"{label} of a carried value"
 
             if plates.IsEmpty && n.Count > Strategy.unrolled then
-                k.OverElements(title, n.Shape, outer, true, fun scope env leading ->
+                k.OverElements(title, [], n.Shape, outer, true, fun scope env leading ->
                     statements.ForEach(scope, env, n.Shape, leading, false, fun inner env at ->
                         let value = values.Read(inner, item, env, source, at)
                         inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, at), value))))
             else
-                k.OverPlates(title, plates, outer, [ fun scope env -> nests.CopyCarry(scope, item, env, scan, c, source) ])
+                k.OverPlates(title, [], plates, outer, [ fun scope env -> nests.CopyCarry(scope, item, env, scan, c, source) ])
 
     member _.Kernels = List.ofSeq kernels
     member _.Steps = List.ofSeq steps

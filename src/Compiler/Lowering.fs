@@ -157,6 +157,10 @@ module Lowering =
         let roles = Roles.analyse sunk.Graph scanOf
         let strategies = Strategy.choose sunk.Graph roles sunk.Forced.Contains
         let schedule = Placement(sunk.Graph, scanOf, roles, strategies).Run()
+
+        if options.Verify then
+            Verify.schedule sunk.Graph scanOf schedule
+
         let needs = Dictionary<int, Need>()
         let carryNeeds = HashSet<struct (int * int)>()
         let snapshot () = (needs |> Seq.map (fun kv -> kv.Key, kv.Value) |> Set.ofSeq, Set.ofSeq carryNeeds)
@@ -166,6 +170,9 @@ module Lowering =
             let result = pass sunk scanOf roles schedule options needs carryNeeds
 
             if snapshot () = before then
+                if options.Verify then
+                    Verify.loops result.Buffers result.Kernels
+
                 result
             elif count = 0 then
                 invalidOp $"Lowering of \"{graph.Name}\" does not settle."

@@ -58,10 +58,8 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     /// The plate with most repetitions becomes lanes.
     let lanesLast (plates: int seq) = plates |> Seq.sortBy (fun i -> capacity i, -i) |> List.ofSeq
 
-    /// The placed nodes that a node reads, through views, with the indices that it reads across.
-    let rec collect (n: Node) =
-        let gone = Roles.eliminated graph scanOf n |> Set.ofList
-
+    /// The placed nodes that a node reads, through views, with the indices that it reads across: `gone`, and what the views cross.
+    let collect (n: Node) (gone: Set<int>) =
         Graph.edges graph scanOf n
         |> Seq.collect (fun i ->
             match strategies[i] with
@@ -242,12 +240,16 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     let rec placeAll (start: Item) skip (entered: Set<int>) (nodes: int[]) =
         for scan, members in grouped entered nodes do
             if scan < 0 then
-                for n in members do
-                    if strategies[n] = Strategy.Inline then
-                        dependencies[n] <- collect graph.Nodes[n]
+                for id in members do
+                    let n = graph.Nodes[id]
+                    let gone = Roles.eliminated graph scanOf n |> Set.ofList
+
+                    if strategies[id] = Strategy.Inline then
+                        dependencies[id] <- collect n gone
                     else
-                        dependencies[n] <- collect graph.Nodes[n]
-                        placeNode start skip graph.Nodes[n] (not entered.IsEmpty)
+                        // what accumulates over a loop reads the loop's values step by step
+                        dependencies[id] <- collect n (if snd (path n) > 0 then Set.empty else gone)
+                        placeNode start skip n (not entered.IsEmpty)
             else
                 placeUnit start skip entered scan members
 
