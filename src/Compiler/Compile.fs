@@ -2,16 +2,12 @@ namespace Inference.Compiler
 
 open System
 open System.Collections.Generic
-open System.Security.Cryptography
 open System.Text
 open Inference
 
 /// From a program to what the runtime needs: closed graph, schedule, loops, printed source, buffer plan.
 [<RequireQualifiedAccess>]
 module Compile =
-    /// Changes whenever the compiler prints something else for the same graph, so that caches do not serve old code.
-    let version = 1
-
     let private elementType (t: ScalarType) =
         match t with
         | ScalarType.F32 -> ElementType.Float32
@@ -41,34 +37,20 @@ module Compile =
 
             Array.init count encode |> Array.concat
 
-    let private roundUp (n: int64) = (n + 63L) / 64L * 64L
+    let private bufferPlans (buffers: Buffers) (layout: Layout) =
+        buffers.All
+        |> Seq.mapi (fun k info ->
+            { Name = info.Name
+              Kind = info.Kind
+              Type = elementType info.Type
+              Bytes = (if info.Scratch then 0L else MemoryPlan.bytesOf info)
+              Offset = (if info.Scratch then 0L else layout.Offsets[k])
+              Initial = bytesOf info })
+        |> Array.ofSeq
 
-    /// Places buffers one after another; scratch buffers in each worker's own memory.
-    let private plan (buffers: Buffers) =
-        let mutable workspace = 0L
-        let mutable scratch = 0L
-        let offsets = Dictionary<int, int64>()
-
-        let plans =
-            buffers.All
-            |> Seq.mapi (fun k info ->
-                let bytes = roundUp ((info.Elements + info.Slack) * Buffers.BytesOf info.Type)
-
-                if info.Scratch then
-                    offsets[k] <- scratch
-                    scratch <- scratch + bytes
-                    { Name = info.Name; Kind = info.Kind; Type = elementType info.Type; Bytes = 0L; Offset = 0L; Initial = null }
-                else
-                    let offset = workspace
-                    workspace <- workspace + bytes
-                    { Name = info.Name; Kind = info.Kind; Type = elementType info.Type; Bytes = bytes; Offset = offset; Initial = bytesOf info })
-            |> Array.ofSeq
-
-        struct (plans, workspace, scratch, offsets)
-
-    let private source (dialect: Dialect) (lowered: Lowered) (offsets: Dictionary<int, int64>) lanesAllowed =
+    let private source (dialect: Dialect) (lowered: Lowered) (layout: Layout) lanesAllowed =
         let printer = Printer(dialect, lowered.Buffers, lanesAllowed)
-        let kernels = lowered.Kernels |> List.map (fun k -> printer.Kernel(k, fun b -> offsets[b]))
+        let kernels = lowered.Kernels |> List.map (fun k -> printer.Kernel(k, fun b -> layout.Offsets[b]))
         String.Join("\n", [ dialect.Preamble; yield! printer.Helpers; yield! kernels; dialect.Postamble ])
 
     let private scheduleText (lowered: Lowered) =
@@ -105,21 +87,21 @@ module Compile =
 
     let private assemble (lowered: Lowered) (graphText: string) (options: CompileOptions) : CompiledProgram =
         let graph = lowered.Context.Graph
-        let struct (plans, workspace, scratch, offsets) = plan lowered.Buffers
+        let layout = MemoryPlan.place lowered.Buffers lowered.Steps lowered.Kernels
         let leaf id = lowered.Context.Leaves[id]
         let extents = graph.Indices |> Seq.filter (fun i -> i.Extent.Runtime.IsSome) |> Seq.distinctBy (fun i -> i.Extent.Runtime) |> List.ofSeq
         let loops = lowered.Steps |> List.filter (fun s -> s.Kind = StepKind.BeginLoop) |> List.map (fun s -> s.Variable + 1)
 
         { Name = graph.Name
-          Source = source (CSharp.dialectOf options.InstructionSet) lowered offsets true
+          Source = source (CSharp.dialectOf options.InstructionSet) lowered layout true
           Graph = graphText
           Schedule = scheduleText lowered
-          Loops = source C99.dialect lowered offsets false
+          Loops = source C99.dialect lowered layout false
           KernelCount = lowered.Kernels.Length
           Steps = Array.ofList lowered.Steps
-          Buffers = plans
-          WorkspaceBytes = workspace
-          ScratchBytes = scratch
+          Buffers = bufferPlans lowered.Buffers layout
+          WorkspaceBytes = layout.WorkspaceBytes
+          ScratchBytes = layout.ScratchBytes
           VariableCount = List.fold max extents.Length loops
           Extents = [| for i in extents -> { Name = i.Extent.Runtime.Value; Capacity = i.Capacity } |]
           Inputs = graph.Inputs |> Array.map (fun (s, id) -> slot graph s.Name id (leaf id) (leaf id))
@@ -133,12 +115,11 @@ module Compile =
                   Kind = o.Kind
                   Message = o.Message }) }
 
-    /// A program closed under options, with its text: what identifies the compilation.
+    /// A program closed under options. Its text differs whenever its meaning does.
     type Closed =
         { Graph: Graph
           ScanOf: Scan -> int
-          Text: string
-          Key: string }
+          Text: string }
 
     let close (options: CompileOptions) (program: Program) : Closed =
         let struct (graph, scanOf) = Closing.Close(options, program)
@@ -146,13 +127,9 @@ module Compile =
         if options.Verify then
             Graph.verify graph
 
-        let text = Graph.print graph scanOf
-        let identity = $"{version}|{options.InstructionSet}|{options.Double}|{options.Checked}|{text}"
-
         { Graph = graph
           ScanOf = scanOf
-          Text = text
-          Key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes identity)) }
+          Text = Graph.print graph scanOf }
 
     let lower (options: CompileOptions) (closed: Closed) : CompiledProgram =
         let lowered = Lowering.lower options closed.Graph closed.ScanOf

@@ -52,8 +52,14 @@ module Lowering =
         let inner = indices |> Seq.filter (fun i -> roles.Role[i] = Role.Inner) |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
         buffers.Allocate(name, n.DType, n.Shape, inner, lane, lane.IsSome)
 
+    /// The length of a row of lanes: whole tiles, and one cache line more for long rows, because rows a power of two apart
+    /// would all fall into the same few sets of the cache.
+    let private rowLength capacity =
+        let whole = roundUp capacity 64
+        if whole >= 512L then whole + 16L else whole
+
     let private everywhere (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
-        let lane = lanesOf graph roles indices |> Option.map (fun i -> i, roundUp graph.Indices[i].Capacity 64)
+        let lane = lanesOf graph roles indices |> Option.map (fun i -> i, rowLength graph.Indices[i].Capacity)
         let all = indices |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
         buffers.Allocate(name, n.DType, n.Shape, all, lane, false)
 

@@ -231,6 +231,9 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         else
             v.Strided x.Type (buffer b) $"{uniform} + {coefficient} * ({first})" (string coefficient)
 
+    let followsLane (lane: LoopVar) (a: Address) =
+        a.Loops |> List.exists (fun (l, _) -> obj.ReferenceEquals(l, lane)) || a.Vars |> List.exists (fun (x, _) -> x.Varies)
+
     let vectorStore (lane: LoopVar) lanes k b (a: Address) (value: Operand) mode =
         let v = vector ()
         let first = $"{loopName lane} + {k * lanes}"
@@ -256,53 +259,38 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
 
             line $"for (int {l} = 0; {l} < {lanes}; {l}++) {buffer b}[{position}] = {stored};"
 
-    /// A statement on vectors, once for each copy.
-    let vectorStatement (lane: LoopVar) copies lanes (s: Statement) =
+    /// A statement on vectors, for one of the copies; what is the same in all lanes is printed with the first.
+    let vectorStatement (lane: LoopVar) copies lanes k (s: Statement) =
         let v = vector ()
         let mode = Mode.Vectors(copies, lanes)
 
         match s with
         | Let(x, op, args) when x.Varies ->
-            for k in 0 .. copies - 1 do
-                let shiftCount i = (op = Arith.ShiftLeft || op = Arith.ShiftRight) && i = 1
-                let operands = args |> Array.mapi (fun i a -> if shiftCount i then dialect.Literal a else operand mode k a)
-                line $"var {copy x k} = {v.Op op (shiftType op args) operands};"
+            let shiftCount i = (op = Arith.ShiftLeft || op = Arith.ShiftRight) && i = 1
+            let operands = args |> Array.mapi (fun i a -> if shiftCount i then dialect.Literal a else operand mode k a)
+            line $"var {copy x k} = {v.Op op (shiftType op args) operands};"
         | Read(x, loop) when obj.ReferenceEquals(loop, lane) ->
-            for k in 0 .. copies - 1 do
-                line ($"var {copy x k} = " + v.Count x.Type $"(int)({loopName lane} + {k * lanes})" + ";")
-        | Load(x, b, a) when x.Varies ->
-            for k in 0 .. copies - 1 do
-                line $"var {copy x k} = {vectorLoad lane lanes k x b a};"
-        | Store(b, a, value) ->
-            let followsLane = a.Loops |> List.exists (fun (l, _) -> obj.ReferenceEquals(l, lane)) || a.Vars |> List.exists (fun (x, _) -> x.Varies)
-
-            if followsLane then
-                for k in 0 .. copies - 1 do
-                    vectorStore lane lanes k b a value mode
-            else
-                scalarStatement s
-        | Declare(x, init) when x.Varies ->
-            for k in 0 .. copies - 1 do
-                line $"{v.Type(vectorType x.Type)} {copy x k} = {operand mode k init};"
-        | Assign(x, value) when x.Varies ->
-            for k in 0 .. copies - 1 do
-                line $"{copy x k} = {operand mode k value};"
+            line ($"var {copy x k} = " + v.Count x.Type $"(int)({loopName lane} + {k * lanes})" + ";")
+        | Load(x, b, a) when x.Varies -> line $"var {copy x k} = {vectorLoad lane lanes k x b a};"
+        | Store(b, a, value) when followsLane lane a -> vectorStore lane lanes k b a value mode
+        | Declare(x, init) when x.Varies -> line $"{v.Type(vectorType x.Type)} {copy x k} = {operand mode k init};"
+        | Assign(x, value) when x.Varies -> line $"{copy x k} = {operand mode k value};"
         | Philox(words, inputs) when words[0].Varies ->
-            for k in 0 .. copies - 1 do
-                for w in words do
-                    line $"{v.Type ScalarType.U32} {copy w k};"
+            for w in words do
+                line $"{v.Type ScalarType.U32} {copy w k};"
 
-                // as a rule only the first word of the counter differs from lane to lane
-                let onlyFirst = inputs |> Array.skip 1 |> Array.forall (fun o -> not o.Varies)
-                let input i o = if onlyFirst && i > 0 then operand Mode.Scalar 0 o else operand mode k o
-                line (v.Philox (words |> Array.map (fun w -> copy w k)) (inputs |> Array.mapi input))
+            // as a rule only the first word of the counter differs from lane to lane
+            let onlyFirst = inputs |> Array.skip 1 |> Array.forall (fun o -> not o.Varies)
+            let input i o = if onlyFirst && i > 0 then operand Mode.Scalar 0 o else operand mode k o
+            line (v.Philox (words |> Array.map (fun w -> copy w k)) (inputs |> Array.mapi input))
         | Let _
         | Read _
         | ReadExtent _
         | Load _
+        | Store _
         | Declare _
         | Assign _
-        | Philox _ -> scalarStatement s
+        | Philox _ -> if k = 0 then scalarStatement s
         | Statement.Loop _
         | When _
         | ReduceLanes _ -> ()
@@ -326,16 +314,37 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
     member _.Helpers = helpers.Values |> List.ofSeq
 
     member private p.Body(mode, lane: LoopVar, body: Statement list) =
-        for s in body do
-            match s, mode with
-            | Statement.Loop loop, _ when loop.Variable.Kind = LoopKind.Lane && isNull lane -> p.LaneLoop loop
-            | Statement.Loop loop, _ ->
-                let i = loopName loop.Variable
-                block $"for ({dialect.Position} {i} = {loop.From}; {i} < {bound loop.To}; {i} += {loop.Step})" (fun () -> p.Body(mode, lane, loop.Body))
-            | When(condition, inner), _ -> block $"if ({operand Mode.Scalar 0 condition})" (fun () -> p.Body(mode, lane, inner))
-            | ReduceLanes r, _ -> p.Reduce r
-            | _, Mode.Scalar -> scalarStatement s
-            | _, Mode.Vectors(copies, lanes) -> vectorStatement lane copies lanes s
+        let isStraight s =
+            match s with
+            | Statement.Loop _
+            | When _
+            | ReduceLanes _ -> false
+            | _ -> true
+
+        match mode, body with
+        | _, [] -> ()
+        | Mode.Vectors(copies, lanes), first :: _ when isStraight first ->
+            // one copy after another: the processor overlaps them, and each needs registers for itself alone
+            let run = List.takeWhile isStraight body
+
+            for k in 0 .. copies - 1 do
+                for s in run do
+                    vectorStatement lane copies lanes k s
+
+            p.Body(mode, lane, List.skip run.Length body)
+        | _, first :: rest ->
+            p.Nested(mode, lane, first)
+            p.Body(mode, lane, rest)
+
+    member private p.Nested(mode, lane: LoopVar, s: Statement) =
+        match s with
+        | Statement.Loop loop when loop.Variable.Kind = LoopKind.Lane && isNull lane -> p.LaneLoop loop
+        | Statement.Loop loop ->
+            let i = loopName loop.Variable
+            block $"for ({dialect.Position} {i} = {loop.From}; {i} < {bound loop.To}; {i} += {loop.Step})" (fun () -> p.Body(mode, lane, loop.Body))
+        | When(condition, inner) -> block $"if ({operand Mode.Scalar 0 condition})" (fun () -> p.Body(mode, lane, inner))
+        | ReduceLanes r -> p.Reduce r
+        | _ -> scalarStatement s
 
     member private p.LaneLoop(loop: Loop) =
         let i = loopName loop.Variable
