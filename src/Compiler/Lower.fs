@@ -52,7 +52,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
           Variable = 0 }
 
     let finish (title: string) (nest: string list) (item: LoopVar) (scope: Scope) (plan: StepPlan) =
-        let body = scope.Emitter.Statements
+        let body = Prune.body scope.Emitter.Statements
 
         if not body.IsEmpty then
             let work = Cost.statements body * float plan.Count

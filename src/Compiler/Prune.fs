@@ -1,0 +1,95 @@
+namespace Inference.Compiler
+
+open System.Collections.Generic
+
+/// Drops statements whose results nobody reads: products that went into a fused multiply-add, values that only a folded branch
+/// wanted.
+[<RequireQualifiedAccess>]
+module Prune =
+    let private addressVars (a: Address) = a.Vars |> List.map fst
+
+    let body (statements: Statement list) : Statement list =
+        let used = HashSet<int>()
+
+        let read (o: Operand) =
+            match o with
+            | Operand.Var v -> used.Add v.Id |> ignore
+            | Operand.Float _
+            | Operand.Int _ -> ()
+
+        let readAddress a = addressVars a |> List.iter (fun v -> used.Add v.Id |> ignore)
+
+        let readBound b =
+            match b with
+            | Bound.Computed v -> used.Add v.Id |> ignore
+            | Bound.Fixed _
+            | Bound.Extent _ -> ()
+
+        /// A variable that is assigned is kept whole: a loop may read what a later statement assigns.
+        let rec assigned (statements: Statement list) =
+            for s in statements do
+                match s with
+                | Assign(v, value) ->
+                    used.Add v.Id |> ignore
+                    read value
+                | Statement.Loop loop -> assigned loop.Body
+                | When(_, inner) -> assigned inner
+                | ReduceLanes r -> assigned r.LaneBody
+                | _ -> ()
+
+        assigned statements
+
+        // from the last statement to the first, so that readers are seen before what they read
+        let rec sweep (statements: Statement list) : Statement list =
+            List.foldBack
+                (fun s kept ->
+                    match s with
+                    | Let(v, _, args) when used.Contains v.Id ->
+                        Array.iter read args
+                        s :: kept
+                    | Load(v, _, a) when used.Contains v.Id ->
+                        readAddress a
+                        s :: kept
+                    | Declare(v, value) when used.Contains v.Id ->
+                        read value
+                        s :: kept
+                    | Read(v, _)
+                    | ReadExtent(v, _) when used.Contains v.Id -> s :: kept
+                    | Philox(words, inputs) when words |> Array.exists (fun w -> used.Contains w.Id) ->
+                        Array.iter read inputs
+                        s :: kept
+                    | Let _
+                    | Load _
+                    | Declare _
+                    | Read _
+                    | ReadExtent _
+                    | Philox _ -> kept
+                    | Store(_, a, value) ->
+                        readAddress a
+                        read value
+                        s :: kept
+                    | Assign _ -> s :: kept
+                    | Statement.Loop loop ->
+                        readBound loop.To
+                        let inner = sweep loop.Body
+                        if inner.IsEmpty then kept else Statement.Loop { loop with Body = inner } :: kept
+                    | When(condition, inner) ->
+                        let inner = sweep inner
+
+                        if inner.IsEmpty then
+                            kept
+                        else
+                            read condition
+                            When(condition, inner) :: kept
+                    | ReduceLanes r when r.Terms |> List.exists (fun t -> used.Contains t.Result.Id) ->
+                        for t in r.Terms do
+                            read t.Value
+                            Option.iter read t.Factor
+
+                        readBound r.Count
+                        ReduceLanes { r with LaneBody = sweep r.LaneBody } :: kept
+                    | ReduceLanes _ -> kept)
+                statements
+                []
+
+        sweep statements
