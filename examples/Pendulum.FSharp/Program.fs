@@ -1,4 +1,15 @@
 module internal Inference.Examples.Pendulum.Program
 
+open System
+open Inference
+open Inference.Examples.Pendulum
+
 [<EntryPoint>]
-let main _ = 0
+let main arguments =
+    PendulumTerminal.Run(
+        arguments,
+        PendulumTwin(
+            Plan = (fun options engine -> new Planner(Pendulum.planner options, engine)),
+            Simulate = (fun engine -> new MdpEnvironment(EnvironmentPrograms.derive Pendulum.pendulum, engine))
+        )
+    )

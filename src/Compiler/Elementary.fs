@@ -27,8 +27,7 @@ let private nearest (e: Emitter) (p: Precision) bias (addTo: Operand -> Operand)
     struct (e.Sub(sum, magic), sum)
 
 /// 2^k, given a sum whose low bits hold k plus the exponent's bias.
-let private powerOfTwo (e: Emitter) (p: Precision) sum =
-    e.Bits(e.ShiftLeft(e.Bits(sum, p.Signed), p.Fraction), p.Type)
+let private powerOfTwo (e: Emitter) (p: Precision) sum = e.Bits(e.ShiftLeft(e.Bits(sum, p.Signed), p.Fraction), p.Type)
 
 /// x with its sign flipped if the low bit of a sum from `nearest` is set.
 let private flipIfOdd (e: Emitter) (p: Precision) sum x =
@@ -62,8 +61,7 @@ let exp (e: Emitter) (x: Operand) =
     scaledExp e p r sum
 
 /// exp(r) − 1 for |r| up to ½·ln 2, with the relative accuracy of r.
-let private expm1Reduced (e: Emitter) (p: Precision) r =
-    e.Fma(e.Mul(r, r), polynomial e p p.Expm1 r, r)
+let private expm1Reduced (e: Emitter) (p: Precision) r = e.Fma(e.Mul(r, r), polynomial e p p.Expm1 r, r)
 
 /// exp(x) − 1.
 let expm1 (e: Emitter) (x: Operand) =
@@ -91,19 +89,21 @@ let tanh (e: Emitter) (x: Operand) =
 let erf (e: Emitter) (x: Operand) =
     let p = precision x.Type
     let a = e.Min(literal p p.ErfRange, e.Abs x)
-    let negative = expm1Moderate e p (e.Mul(a, polynomial e p p.Erf a))
-    let flip = e.Xor(e.And(e.Bits(x, p.Signed), signMask p), signMask p)
-    e.Bits(e.Xor(e.Bits(negative, p.Signed), flip), p.Type)
+    let magnitude = e.Abs(expm1Moderate e p (e.Mul(a, polynomial e p p.Erf a)))
+    let sign = e.And(e.Bits(x, p.Signed), signMask p)
+    e.Bits(e.Or(e.Bits(magnitude, p.Signed), sign), p.Type)
 
 /// A normal positive number as 2^k·(1 + f) with 1 + f from √½ to √2.
 [<NoComparison; NoEquality; Struct>]
 type private Split =
-    { /// k times 2^23 in single precision, where this saves a shift; k in double precision.
-      Exponent: Operand
-      /// The exponent of 2^k, in place, with the bias only in double precision.
-      InPlace: Operand
-      /// 1 + f.
-      Mantissa: Operand }
+    {
+        /// k times 2^23 in single precision, where this saves a shift; k in double precision.
+        Exponent: Operand
+        /// The exponent of 2^k, in place, with the bias only in double precision.
+        InPlace: Operand
+        /// 1 + f.
+        Mantissa: Operand
+    }
 
 let private exponentUnit (p: Precision) = if p.Type = ScalarType.F32 then Math.ScaleB(1.0, 23) else 1.0
 
@@ -115,17 +115,23 @@ let private split (e: Emitter) (p: Precision) x =
         let bits = e.Bits(x, p.Signed)
         let inPlace = e.And(e.Sub(bits, whole p p.RootHalf), whole p exponentMask)
 
-        { Exponent = e.Convert(inPlace, p.Type)
-          InPlace = inPlace
-          Mantissa = e.Bits(e.Sub(bits, inPlace), p.Type) }
+        {
+            Exponent = e.Convert(inPlace, p.Type)
+            InPlace = inPlace
+            Mantissa = e.Bits(e.Sub(bits, inPlace), p.Type)
+        }
     else
         let number v = Operand.Int(p.Unsigned, v)
         let biased = e.Add(e.Bits(x, p.Unsigned), number ((p.Bias <<< p.Fraction) - p.RootHalf))
-        let inFraction = e.Or(e.ShiftRight(biased, p.Fraction), number (BitConverter.DoubleToInt64Bits 4503599627370496.0))
 
-        { Exponent = e.Sub(e.Bits(inFraction, p.Type), literal p (4503599627370496.0 + double p.Bias))
-          InPlace = e.And(biased, number exponentMask)
-          Mantissa = e.Bits(e.Add(e.And(biased, number ~~~exponentMask), number p.RootHalf), p.Type) }
+        let inFraction =
+            e.Or(e.ShiftRight(biased, p.Fraction), number (BitConverter.DoubleToInt64Bits 4503599627370496.0))
+
+        {
+            Exponent = e.Sub(e.Bits(inFraction, p.Type), literal p (4503599627370496.0 + double p.Bias))
+            InPlace = e.And(biased, number exponentMask)
+            Mantissa = e.Bits(e.Add(e.And(biased, number ~~~exponentMask), number p.RootHalf), p.Type)
+        }
 
 /// k·ln 2 + log(1 + f).
 let private logOfParts (e: Emitter) (p: Precision) exponent f =
@@ -152,7 +158,8 @@ let private splitAny (e: Emitter) (p: Precision) x =
     let shift = -(double p.DenormalShift) * exponentUnit p
 
     { parts with
-        Exponent = e.Add(parts.Exponent, e.Select(small, literal p shift, literal p 0.0)) }
+        Exponent = e.Add(parts.Exponent, e.Select(small, literal p shift, literal p 0.0))
+    }
 
 /// log x: −∞ at 0, NaN below it.
 let log (e: Emitter) (x: Operand) =
@@ -172,15 +179,13 @@ let log1p (e: Emitter) (x: Operand) =
     let f = e.Fma(e.Mul(x, quarter), scale, e.Fma(scale, quarter, literal p -1.0))
     logOfParts e p parts.Exponent f |> aboveEdge e p -1.0 x
 
-/// x − k·π, π in three parts.
-let private subtractPi (e: Emitter) (p: Precision) k x =
-    let struct (high, middle, low) = p.Pi
-    (x, [ high; middle; low ]) ||> List.fold (fun rest part -> e.Fma(k, literal p -part, rest))
+/// x − k·π.
+let private subtractPi (e: Emitter) (p: Precision) k x = (x, p.Pi) ||> List.fold (fun rest part -> e.Fma(k, literal p -part, rest))
 
 /// sin r for |r| up to ½·π.
 let private sinReduced (e: Emitter) (p: Precision) r =
-    let square = e.Mul(r, r)
-    e.Fma(e.Mul(r, square), polynomial e p p.Sin square, r)
+    let square = e.Fma(r, r, literal p -sinCentre)
+    e.Fma(polynomial e p p.Sin square, r, r)
 
 /// sin x = ±sin(x − k·π) for the nearest k.
 let sin (e: Emitter) (x: Operand) =
@@ -195,16 +200,18 @@ let cos (e: Emitter) (x: Operand) =
     let r = subtractPi e p (e.Add(k, literal p 0.5)) x
     sinReduced e p r |> flipIfOdd e p (e.Add(k, literal p (p.Magic + 1.0)))
 
-/// sin(2πu) and cos(2πu) for u from 0 to 1. With b the distance to the nearer end and w = ¼ − b, the cosine is sin(2πw) and
-/// the sine is ±cos(2πw) = (½ − u)·b·(cos(2πw)/(1/16 − w²)): every difference is exact where its function has a zero, and
-/// the sign comes with ½ − u.
+/// sin(2πu) and cos(2πu) for u from 0 to 1. With b the distance to the nearer end and w = 1 − 4b, the cosine is sin(½πw) and
+/// the sine is ±cos(½πw), with 1 − w² = 16·(½ − u)·b up to the same sign. Every difference is exact where its function is 0,
+/// and the polynomials only add to a leading term.
 let sinCosTurns (e: Emitter) (u: Operand) : struct (Operand * Operand) =
     let p = precision u.Type
-    let b = e.Min(u, e.Sub(literal p 1.0, u))
-    let w = e.Sub(literal p 0.25, b)
-    let square = e.Mul(w, w)
-    let sine = e.Mul(e.Mul(e.Sub(literal p 0.5, u), b), polynomial e p p.TurnCos square)
-    struct (sine, e.Mul(w, polynomial e p p.TurnSin square))
+    let one = literal p 1.0
+    let b = e.Min(u, e.Sub(one, u))
+    let w = e.Fma(b, literal p -4.0, one)
+    let square = e.Fma(w, w, literal p -1.0)
+    let leadingSine = e.Mul(e.Fma(u, literal p -16.0, literal p 8.0), b)
+    let sine = e.Fma(polynomial e p p.TurnCos square, leadingSine, leadingSine)
+    struct (sine, e.Fma(polynomial e p p.TurnSin square, w, w))
 
 /// The leading half of the digits of a number, so that its product with another such half is exact.
 let private leading (e: Emitter) (p: Precision) x =
@@ -223,15 +230,16 @@ let private log2InParts (e: Emitter) (p: Precision) x =
     let f = e.Sub(parts.Mantissa, literal p 1.0)
     let denominator = e.Add(f, literal p 2.0)
     let inverse = e.Div(literal p 1.0, denominator)
-    let s = e.Mul(f, inverse)
-    let sHigh = leading e p s
+    let sHigh = leading e p (e.Mul(f, inverse))
     let minus = e.Neg sHigh
     let denominatorHigh = leading e p denominator
     let denominatorLow = e.Sub(f, e.Sub(denominatorHigh, literal p 2.0))
     let remainder = e.Fma(minus, denominatorLow, e.Fma(minus, denominatorHigh, f))
+    let sLow = e.Mul(remainder, inverse)
     let struct (high, low) = p.TwoLog2E
     let leadingTerm = e.Mul(sHigh, literal p high)
-    let correction = e.Fma(sHigh, literal p low, e.Mul(e.Mul(remainder, inverse), literal p (high + low)))
+    let correction = e.Fma(sHigh, literal p low, e.Mul(sLow, literal p (high + low)))
+    let s = e.Add(sHigh, sLow)
     let square = e.Mul(s, s)
     let rest = e.Fma(e.Mul(s, square), polynomial e p p.Atanh square, correction)
     let sumHigh = leading e p (e.Add(k, leadingTerm))
@@ -287,3 +295,6 @@ let pow (e: Emitter) (x: Operand) (y: Operand) =
     | Operand.Float _
     | Operand.Int _
     | Operand.Var _ -> generalPow e p x y
+
+/// The stated bounds, one row for each function, type and range; sinCosTurns has a row for each of its results.
+let bounds: ElementaryBound list = singleBounds @ doubleBounds

@@ -267,9 +267,9 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
                           | Strategy.Inline -> yield! dependencies[d] ]
             |> List.distinct
 
-        // the loop encloses what varies with its index: its path is that of its carries, up to the index
-        let carry = s.Carries |> Array.find (fun c -> c >= 0)
-        let keys, _ = path graph.Nodes[carry]
+        // the loop encloses what varies with its index: its path is that of all its carries together, up to the index
+        let carries = s.Carries |> Array.filter (fun c -> c >= 0) |> Array.map (fun c -> graph.Nodes[c])
+        let keys, _ = path { carries[0] with Indices = carries |> Array.collect (fun c -> c.Indices) |> Array.distinct }
 
         let isLoop key =
             match key with

@@ -51,6 +51,14 @@ module internal Densities =
           Holds = fun v -> Build.binary BinaryOp.Less (Build.scalar v.DType 0.0) v
           HoldsFor = fun v -> v > 0.0 }
 
+    /// high − low, as a number if both are.
+    let width (low: Tensor) (high: Tensor) =
+        match low.Op, high.Op with
+        | Op.Constant l, Op.Constant h ->
+            let at (v: double[]) k = if v.Length = 1 then v[0] else v[k]
+            Build.constantOf high.DType high.Shape (Array.init (max l.Length h.Length) (fun k -> at h k - at l k))
+        | _ -> high - low
+
     let halfLogTwoPi = 0.5 * log (2.0 * Math.PI)
 
 /// Normal(mean, standard deviation), elementwise independent.
@@ -103,7 +111,7 @@ type Uniform(low: Tensor, high: Tensor) =
     let low, high = Build.fill shape low, Build.fill shape high
     member _.Low = low
     member _.High = high
-    override _.Requirements = [ positive "high − low" (high - low) ]
+    override _.Requirements = [ positive "high − low" (width low high) ]
     override _.Mean = 0.5 * (low + high)
 
     override _.LogDensity x =

@@ -5,6 +5,9 @@ type EnvironmentPrograms =
     { Name: string
       /// Draws a start: seed (two words) and episode number in, state out.
       Reset: Program option
+      /// Observes a given state at the start of an episode: seed, episode number and state in, observation out. None where the
+      /// observation is the state.
+      Observe: Program option
       /// Steps: owns the state and the time; action, settings and seed in; reward, end of the episode and observation out.
       Step: Program
       StateSpace: Space
@@ -39,6 +42,16 @@ module EnvironmentPrograms =
         b.Output("observation", observation)
         b.Build()
 
+    let private observeAt (mdp: Mdp<'S, 'A, 'G>) =
+        let b = ProgramBuilder(mdp.Name + " observation")
+        let seed = words b
+        let episode = b.Input("episode", [||], DType.U32)
+        let state = b.Input("state", [| max 1 mdp.StateSpace.Count |], DType.F32)
+        let s: 'S = Flat.toRecord mdp.StateSpace state
+        let observation, _ = Prob.draw seed [| episode; Build.scalar DType.U32 0.0 |] [] [] (observe mdp s)
+        b.Output("observation", observation)
+        b.Build()
+
     let private step (mdp: Mdp<'S, 'A, 'G>) =
         let b = ProgramBuilder(mdp.Name + " step")
         let seed = words b
@@ -68,12 +81,14 @@ module EnvironmentPrograms =
         b.Build(), observation.Count
 
     let derive (mdp: Mdp<'S, 'A, 'G>) : EnvironmentPrograms =
+        Fail.within mdp.Name (fun () ->
         let step, count = step mdp
 
         { Name = mdp.Name
           Reset = mdp.Start |> Option.map (reset mdp)
+          Observe = mdp.Observation |> Option.map (fun _ -> observeAt mdp)
           Step = step
           StateSpace = mdp.StateSpace
           ActionSpace = mdp.ActionSpace
           SettingsSpace = mdp.SettingsSpace
-          ObservationCount = count }
+          ObservationCount = count })

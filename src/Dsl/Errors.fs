@@ -50,6 +50,8 @@ type ModelException(problem: string, location: Location, model: string, mend: st
     member _.Problem = problem
     /// Where it is in the user's file.
     member _.Location = location
+    /// The name of the model that it is in, or an empty string.
+    member _.Model = model
     /// What would mend it.
     member _.Mend = mend
 
@@ -58,8 +60,8 @@ type ModelException(problem: string, location: Location, model: string, mend: st
             match location.IsUnknown, String.IsNullOrEmpty model with
             | true, true -> []
             | false, true -> [ $"  at {location}" ]
-            | true, false -> [ $"  in \"{model}\"" ]
-            | false, false -> [ $"  at {location}, in \"{model}\"" ]
+            | true, false -> [ $"  in model \"{model}\"" ]
+            | false, false -> [ $"  at {location}, in model \"{model}\"" ]
 
         let cure = if String.IsNullOrEmpty mend then [] else [ "  " + mend ]
         String.Join(Environment.NewLine, problem :: place @ cure)
@@ -71,6 +73,13 @@ module Fail =
     /// Raises a ModelException at a known place, or at the nearest user frame if the place is unknown.
     let at (location: Location) problem mend : 'a =
         raise (ModelException(problem, (if location.IsUnknown then Location.ofUser () else location), "", mend))
+
+    /// Does some work on a model; what is wrong there is raised with the model's name.
+    let within (model: string) (work: unit -> 'a) : 'a =
+        try
+            work ()
+        with :? ModelException as e when String.IsNullOrEmpty e.Model ->
+            raise (ModelException(e.Problem, e.Location, model, e.Mend))
 
     /// An element shape as a reader writes it: [3, 4], or "a scalar".
     let shape (shape: int[]) = if shape.Length = 0 then "[] (a scalar)" else "[" + String.Join(", ", shape) + "]"

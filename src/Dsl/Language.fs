@@ -1,10 +1,12 @@
 namespace Inference
 
 open System
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
 
 /// The functions of the language, for `using static Inference.Language` in C# and `open type Inference.Language` in F#.
 /// All are elementwise unless they say otherwise; values with different plates and time steps combine by themselves.
-[<AbstractClass; Sealed>]
+[<AbstractClass; Sealed; Extension>]
 type Language private () =
     static member PI = Math.PI
 
@@ -24,6 +26,9 @@ type Language private () =
     static member Fill(value: Tensor, [<ParamArray>] shape: int[]) = Build.fill shape value
     /// 0 … count−1, i32.
     static member Iota(count: int) = Shapes.iota count
+
+    /// A tensor that a function takes: its name and its element shape.
+    static member Input(name: string, [<ParamArray>] shape: int[]) : TensorInput = { Name = name; Shape = shape }
 
     // Elementwise.
     static member Exp(x: Tensor) = Build.unary UnaryOp.Exp x
@@ -60,6 +65,9 @@ type Language private () =
          | _ -> ())
 
         Build.binary BinaryOp.Min high (Build.binary BinaryOp.Max low x)
+
+    // Overloads on numbers: without them F# would convert each argument, and warn, or refuse an expression.
+    static member Clip(x: Tensor, low: double, high: double) = Language.Clip(x, Build.scalar x.DType low, Build.scalar x.DType high)
 
     /// The angle in [−π, π) that differs from this one by whole turns.
     static member WrapAngle(x: Tensor) =
@@ -153,6 +161,9 @@ type Language private () =
     /// Σ over the index of weights × values: an expectation, when the weights sum to one.
     static member Expectation(index: FreeIndex, weights: Tensor, values: Tensor) =
         Structure.dot Semiring.SumProduct [||] [||] [ index ] weights values
+    /// Σ over the index of weights × values, for each tensor of a record.
+    static member Expectation<'T>(index: FreeIndex, weights: Tensor, values: 'T) : 'T =
+        values |> Record.map (Structure.dot Semiring.SumProduct [||] [||] [ index ] weights)
     /// The value at one position of the index (clamped).
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
     static member private StackForRanking(index: FreeIndex, x: Tensor) =
@@ -186,3 +197,109 @@ type Language private () =
 
     /// Shows a value as it passes, when the engine has a listener; otherwise costs nothing.
     static member Probe(name: string, x: Tensor) = Build.node (Op.Probe name) [| x |] x.Shape x.DType
+
+    // Distributions.
+
+    /// Normal by its mean and its standard deviation, elementwise independent.
+    static member Normal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.Normal(mean, standardDeviation)
+    static member Normal(mean: double, standardDeviation: double) : Distribution =
+        Inference.Normal(Build.scalar DType.F32 mean, Build.scalar DType.F32 standardDeviation)
+    /// A Normal from a vector of 2n: n means, then n log-variances.
+    static member DiagonalNormal(parameters: Tensor) : Distribution = Inference.DiagonalNormal parameters
+    /// Uniform on [low, high), elementwise independent.
+    static member Uniform(low: Tensor, high: Tensor) : Distribution = Inference.Uniform(low, high)
+    static member Uniform(low: double, high: double) : Distribution = Inference.Uniform(Build.scalar DType.F32 low, Build.scalar DType.F32 high)
+    /// All mass at one value.
+    static member Dirac(value: Tensor) : Distribution = Inference.Dirac value
+    /// One of n values, 0 … n−1, by n unnormalised log-probabilities.
+    static member Categorical(logits: Tensor) : Distribution = Inference.Categorical logits
+
+    /// Zeros and ones, elementwise independent, by one of the two: `Bernoulli(logits: x)`, `Bernoulli(probability: p)`.
+    static member Bernoulli
+        (
+            [<Optional; DefaultParameterValue(null: Tensor)>] logits: Tensor,
+            [<Optional; DefaultParameterValue(null: Tensor)>] probability: Tensor
+        ) : Distribution =
+        match isNull logits, isNull probability with
+        | false, true -> Inference.Bernoulli.OfLogits logits
+        | true, false -> Inference.Bernoulli.OfProbability probability
+        | given, _ ->
+            Fail.model
+                $"""Bernoulli takes logits or a probability; {if given then "neither" else "both"} came."""
+                "Name one of them: Bernoulli(logits: x) or Bernoulli(probability: p)."
+
+    // Programs.
+
+    /// A draw, under a name of its own.
+    static member Sample
+        (
+            name: string,
+            distribution: Distribution,
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string,
+            [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
+        ) : Prob<Tensor> =
+        Prob.sampleAt name distribution { File = file; Line = line }
+
+    /// Weighs the run by the density of a known value.
+    static member Observe
+        (
+            name: string,
+            distribution: Distribution,
+            value: Tensor,
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string,
+            [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
+        ) : Prob<unit> =
+        Prob.observeAt name distribution value { File = file; Line = line } |> Prob.map ignore
+
+    /// Weighs the run by exp(log-weight).
+    static member Factor(logWeight: Tensor) : Prob<unit> = Prob.factor logWeight
+
+    /// This value, in a run that is weighed by the density of an observation: `select z.Observed("image", Bernoulli(logits: y), image)`.
+    [<Extension>]
+    static member Observed<'T>
+        (
+            value: 'T,
+            name: string,
+            distribution: Distribution,
+            observation: Tensor,
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string,
+            [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
+        ) : Prob<'T> =
+        Prob.observeAt name distribution observation { File = file; Line = line } |> Prob.map (fun _ -> value)
+
+    /// The program's value, in a run that is also weighed by the density of an observation.
+    [<Extension>]
+    static member Observed<'T>
+        (
+            program: Prob<'T>,
+            name: string,
+            distribution: Distribution,
+            observation: Tensor,
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string,
+            [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
+        ) : Prob<'T> =
+        program |> Prob.bind (fun value -> Language.Observed(value, name, distribution, observation, file, line))
+
+    /// This value, in a run that is weighed by exp(log-weight).
+    [<Extension>]
+    static member Factored<'T>(value: 'T, logWeight: Tensor) : Prob<'T> = Prob.factor logWeight |> Prob.map (fun () -> value)
+    /// The program's value, in a run that is also weighed by exp(log-weight).
+    [<Extension>]
+    static member Factored<'T>(program: Prob<'T>, logWeight: Tensor) : Prob<'T> =
+        program |> Prob.bind (fun value -> Language.Factored(value, logWeight))
+
+    /// Independent repetitions of a program; the value is free in the plate's index.
+    static member Plate<'T>(name: string, count: int, body: Prob<'T>) : Prob<Plated<'T>> = Prob.plate (Language.PlateIndex(name, count)) body
+    /// Independent repetitions of a program over an index.
+    static member Plate<'T>(index: FreeIndex, body: Prob<'T>) : Prob<Plated<'T>> = Prob.plate index body
+
+    /// A Markov chain: each step maps the state to the next state and to what else leaves the step.
+    static member Markov<'S, 'R>(name: string, steps: int, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
+        let index = Language.TimeIndex(name, steps)
+
+        Prob.markov index start (fun s -> step.Invoke s |> Prob.map (fun (struct (next, each)) -> next, each))
+        |> Prob.map (fun (final, each) -> { Index = index; Final = final; Each = each })
+
+    /// A Markov chain of states; `Each` holds the state after each step.
+    static member Markov<'S>(name: string, steps: int, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
+        Language.Markov<'S, 'S>(name, steps, start, Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next))))

@@ -54,6 +54,7 @@ type Optimal<'S, 'A, 'G> =
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Mdp =
     let define<'S, 'A, 'G> (name: string) : Mdp<'S, 'A, 'G> =
+        Fail.within name (fun () ->
         { Name = name
           Start = None
           Transition = None
@@ -64,7 +65,23 @@ module Mdp =
           Discount = 1.0
           StateSpace = Record.space<'S> ()
           ActionSpace = Record.space<'A> ()
-          SettingsSpace = Record.space<'G> () }
+          SettingsSpace = Record.space<'G> () })
+
+    /// A record of unknown values.
+    let private unknown<'T> (space: Space) : 'T =
+        space.Leaves
+        |> Array.map (fun l -> Tensor(Op.Input(InputSlot(l.Path, false, Location.unknown)), [||], l.Shape, l.DType, [||]))
+        |> Record.ofTensors<'T>
+
+    let private unknownTime () = Tensor(Op.Input(InputSlot("time", false, Location.unknown)), [||], [||], DType.F32, [||])
+
+    /// Traces a program once, every draw at its mean.
+    let private dryRun (program: Prob<'T>) = Prob.trace (fun _ d -> d.Mean) program |> ignore
+
+    /// Traces a part once, when it is defined, so that what is wrong with it is found there.
+    let private tried (mdp: Mdp<'S, 'A, 'G>) (trace: 'S -> 'A -> 'G -> Tensor -> unit) =
+        Fail.within mdp.Name (fun () ->
+            trace (unknown<'S> mdp.StateSpace) (unknown<'A> mdp.ActionSpace) (unknown<'G> mdp.SettingsSpace) (unknownTime ()))
 
     let private scalar (mdp: Mdp<_, _, _>) part (x: Tensor) =
         if not x.IsScalar then
@@ -76,23 +93,36 @@ module Mdp =
         Record.check $"{what} of \"{mdp.Name}\"" mdp.StateSpace s |> ignore
         s
 
-    let start program (mdp: Mdp<'S, 'A, 'G>) = { mdp with Start = Some(Prob.map (state mdp "The start") program) }
+    let start program (mdp: Mdp<'S, 'A, 'G>) =
+        let program = Prob.map (state mdp "The start") program
+        tried mdp (fun _ _ _ _ -> dryRun program)
+        { mdp with Start = Some program }
 
     let stepWith (f: 'S -> 'A -> 'G -> Tensor -> 'S) (mdp: Mdp<'S, 'A, 'G>) =
-        { mdp with Transition = Some(Transition.Deterministic(fun s a g t -> f s a g t |> state mdp "The step")) }
+        let f s a g t = f s a g t |> state mdp "The step"
+        tried mdp (fun s a g t -> f s a g t |> ignore)
+        { mdp with Transition = Some(Transition.Deterministic f) }
 
     let transitionWith (f: 'S -> 'A -> 'G -> Tensor -> Prob<'S>) (mdp: Mdp<'S, 'A, 'G>) =
-        { mdp with Transition = Some(Transition.Stochastic(fun s a g t -> f s a g t |> Prob.map (state mdp "The step"))) }
+        let f s a g t = f s a g t |> Prob.map (state mdp "The step")
+        tried mdp (fun s a g t -> dryRun (f s a g t))
+        { mdp with Transition = Some(Transition.Stochastic f) }
 
     let rewardWith (f: 'S -> 'A -> 'G -> Tensor -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
-        { mdp with Reward = Some(fun s a g t -> f s a g t |> scalar mdp "reward") }
+        let f s a g t = f s a g t |> scalar mdp "reward"
+        tried mdp (fun s a g t -> f s a g t |> ignore)
+        { mdp with Reward = Some f }
 
     /// The next state, a function of state and action.
     let step (f: 'S -> 'A -> 'S) mdp = stepWith (fun s a (_: 'G) _ -> f s a) mdp
     /// The next state, a program of state and action.
     let transition (f: 'S -> 'A -> Prob<'S>) mdp = transitionWith (fun s a (_: 'G) _ -> f s a) mdp
     let reward (f: 'S -> 'A -> Tensor) mdp = rewardWith (fun s a (_: 'G) _ -> f s a) mdp
-    let terminalValue (f: 'S -> 'G -> Tensor) (mdp: Mdp<'S, 'A, 'G>) = { mdp with TerminalValue = Some(fun s g -> f s g |> scalar mdp "terminal value") }
+    let terminalValue (f: 'S -> 'G -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
+        let f s g = f s g |> scalar mdp "terminal value"
+        tried mdp (fun s _ g _ -> f s g |> ignore)
+        { mdp with TerminalValue = Some f }
+
     let termination (f: 'S -> 'G -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
         let test s g =
             let x = f s g |> scalar mdp "termination"
@@ -102,20 +132,24 @@ module Mdp =
 
             x
 
+        tried mdp (fun s _ g _ -> test s g |> ignore)
         { mdp with Termination = Some test }
 
-    let observe (f: 'S -> Distribution) (mdp: Mdp<'S, 'A, 'G>) = { mdp with Observation = Some f }
+    let observe (f: 'S -> Distribution) (mdp: Mdp<'S, 'A, 'G>) =
+        tried mdp (fun s _ _ _ -> f s |> ignore)
+        { mdp with Observation = Some f }
 
     let discount gamma (mdp: Mdp<'S, 'A, 'G>) =
         if not (gamma > 0.0 && gamma <= 1.0) then
-            Fail.model $"The discount of \"{mdp.Name}\" is {gamma}." "Choose it in (0, 1]."
+            Fail.within mdp.Name (fun () -> Fail.model $"The discount of \"{mdp.Name}\" is {gamma}." "Choose it in (0, 1].")
 
         { mdp with Discount = gamma }
 
     /// Says at which temperature, and in which sense, the process is to be optimal.
     let optimalIn semantics temperature (mdp: Mdp<'S, 'A, 'G>) : Optimal<'S, 'A, 'G> =
         if not (temperature > 0.0 && Double.IsFinite temperature) then
-            Fail.model $"The temperature of \"{mdp.Name}\" is {temperature}." "Choose it above 0; small makes the best plan win."
+            Fail.within mdp.Name (fun () ->
+                Fail.model $"The temperature of \"{mdp.Name}\" is {temperature}." "Choose it above 0; small makes the best plan win.")
 
         { Mdp = mdp
           Temperature = temperature

@@ -28,7 +28,7 @@ type Weighing =
 
 /// Path-integral control as inference (Williams et al., "Information theoretic MPC", ICRA 2017; Levine 2018, arXiv:1805.00909):
 /// importance weighting and moment matching of the trajectory posterior onto an open-loop Gaussian.
-[<RequireQualifiedAccess>]
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Mppi =
     let private zero = Build.scalar DType.F32 0.0
 
@@ -49,7 +49,7 @@ module Mppi =
     /// Σ w·x / Σ w, or `otherwise` if every weight is zero.
     let weightedMean (over: FreeIndex list) (w: Weighing) (otherwise: 'A) (x: 'A) : 'A =
         let mean (x: Tensor) (old: Tensor) =
-            let sum = Structure.dot Semiring.SumProduct [||] [||] over (Build.fill x.Shape w.Weights |> fun f -> if x.IsScalar then w.Weights else f) x
+            let sum = Structure.dot Semiring.SumProduct [||] [||] over w.Weights x
             Language.Select(Language.Less(zero, w.Total), sum / w.Total, old)
 
         Array.map2 mean (Record.toTensors x) (Record.toTensors otherwise) |> Record.ofTensors<'A>
@@ -75,8 +75,23 @@ module Mppi =
                 return actions, outcome
             })
 
+    let private validate (s: MppiSettings) semantics =
+        if semantics = PlanningSemantics.Boltzmann then
+            Fail.model
+                "Mppi plans open-loop, under fixed dynamics or the exact posterior; Boltzmann came."
+                "Name one of them: PlanningSemantics.FixedDynamics or PlanningSemantics.ExactPosterior."
+
+        for option, value, mend in
+            [ "Samples", s.Samples, "Draw at least 1 action sequence; 1024 is usual."
+              "Horizon", s.Horizon, "Plan at least 1 step."
+              "Rollouts", s.Rollouts, "Average the return over at least 1 draw of the dynamics' noise."
+              "ElboSamples", s.ElboSamples, "Estimate the ELBO from at least 1 rollout." ] do
+            if value < 1 then
+                Fail.model $"Mppi.{option} is {value}." mend
+
     // The derivation, beside its equations.
     let plan (s: MppiSettings) (o: Optimal<'S, 'A, 'G>) : PlannerProgram =
+        Fail.within o.Mdp.Name (fun () -> validate s o.Semantics)
         let draws = if o.Mdp.IsStochastic then s.Rollouts else 1
 
         Planner.define "mppi" s.Horizon o (fun p ->

@@ -25,14 +25,16 @@ type PlannerProgram =
       StateSpace: Space
       ActionSpace: Space
       SettingsSpace: Space
-      Diagnostics: string[] }
+      Diagnostics: string[]
+      /// The process, its sites and the objective, as text.
+      Model: string }
 
 /// Standard deviations of actions: one for all, one for each action, or one for each step and action (row by row).
 type Noise private (values: double[]) =
     member _.Values = values
 
     static member Of(values: double[]) =
-        match values |> Array.tryFind (fun v -> not (v > 0.0)) with
+        match values |> Array.tryFind (fun v -> not (v > 0.0 && System.Double.IsFinite v)) with
         | Some bad -> Fail.model $"A noise is a standard deviation above 0; {bad} came." "Choose it in the action's own units."
         | None when values.Length = 0 -> Fail.model "A noise needs at least one number." "Give one for all actions, or one for each."
         | None -> Noise values
@@ -42,7 +44,7 @@ type Noise private (values: double[]) =
     override _.ToString() = System.String.Join(", ", values)
 
 /// Planners: functions from the optimal process and the last plan to a better plan.
-[<RequireQualifiedAccess>]
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Planner =
     /// The standard deviation of each field of an action at the steps of an index.
     let deviations (noise: Noise) (space: Space) (time: FreeIndex) : Tensor[] =
@@ -79,14 +81,15 @@ module Planner =
 
     /// Closes a derivation. `solve` maps what is known to a new plan.
     let define name horizon (o: Optimal<'S, 'A, 'G>) (solve: Planning<'S, 'A, 'G> -> Prob<Plan<'A>>) : PlannerProgram =
+        let mdp = o.Mdp
+        Fail.within mdp.Name (fun () ->
         if horizon < 1 then
             Fail.model $"The planner \"{name}\" has a horizon of {horizon} steps." "Plan at least 1 step."
 
-        match o.Mdp.ActionSpace.Leaves |> Array.tryFind (fun l -> l.Discrete > 0) with
+        match mdp.ActionSpace.Leaves |> Array.tryFind (fun l -> l.Discrete > 0) with
         | Some l -> Fail.model $"The planner \"{name}\" moves continuous actions; the field \"{l.Path}\" is discrete." "Solve finite processes exactly."
         | None -> ()
 
-        let mdp = o.Mdp
         let b = ProgramBuilder name
         let actions = mdp.ActionSpace.Count
         let state = b.Input("state", [| max 1 mdp.StateSpace.Count |], DType.F32)
@@ -104,7 +107,7 @@ module Planner =
               Time = time
               Mean = Flat.toRecord mdp.ActionSpace (Structure.unstack time plan) }
 
-        let solved, _ = Prob.draw seed [| step; Build.scalar DType.U32 0.0 |] [] [] (solve planning)
+        let solved, trace = Prob.draw seed [| step; Build.scalar DType.U32 0.0 |] [] [] (solve planning)
         let means = Structure.stack time (Flat.ofRecord mdp.ActionSpace solved.Mean)
         let last = Shapes.part 0 (horizon - 1) horizon means
         b.Next(plan, Shapes.concat 0 [| Shapes.part 0 1 horizon means; last |])
@@ -121,4 +124,5 @@ module Planner =
           StateSpace = mdp.StateSpace
           ActionSpace = mdp.ActionSpace
           SettingsSpace = mdp.SettingsSpace
-          Diagnostics = solved.Diagnostics |> List.map fst |> Array.ofList }
+          Diagnostics = solved.Diagnostics |> List.map fst |> Array.ofList
+          Model = ModelText.ofTrace o horizon trace })

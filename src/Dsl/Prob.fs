@@ -70,14 +70,29 @@ type Prob<'T>(run: ProbContext -> 'T) =
     /// `from x in p select f(x)`
     member _.Select(f: Func<'T, 'U>) = Prob<'U>(fun c -> f.Invoke(run c))
 
+    /// A query whose result is a program runs it: `from x in p select x.Observed(…)`
+    member _.Select(f: Func<'T, Prob<'U>>) = Prob<'U>(fun c -> f.Invoke(run c).Run c)
+
     /// `from x in p from y in f(x) select g(x, y)`
     member _.SelectMany(f: Func<'T, Prob<'U>>, g: Func<'T, 'U, 'V>) =
         Prob<'V>(fun c ->
             let x = run c
             g.Invoke(x, f.Invoke(x).Run c))
 
+    /// `from x in p from y in f(x) select g(x, y)`, where g makes a program
+    member _.SelectMany(f: Func<'T, Prob<'U>>, g: Func<'T, 'U, Prob<'V>>) =
+        Prob<'V>(fun c ->
+            let x = run c
+            g.Invoke(x, f.Invoke(x).Run c).Run c)
+
 /// The value of a plate, free in the plate's index.
 type Plated<'T> = { Index: FreeIndex; Value: 'T }
+
+/// What a Markov chain leaves: its last state, and the values of each step, free in the chain's index.
+type Chain<'S, 'R> =
+    { Index: FreeIndex
+      Final: 'S
+      Each: 'R }
 
 [<RequireQualifiedAccess>]
 module Prob =

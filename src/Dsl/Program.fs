@@ -61,6 +61,9 @@ module Traverse =
 
         order.ToArray()
 
+/// A tensor that a function takes, named and shaped where it is used.
+type TensorInput = { Name: string; Shape: int[] }
+
 /// Collects the inputs, states and outputs of a program, then closes it.
 [<Sealed>]
 type ProgramBuilder(name: string) =

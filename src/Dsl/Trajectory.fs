@@ -15,12 +15,11 @@ module Trajectory =
     let private discounts gamma (time: FreeIndex) =
         Structure.unstack time (Build.constantOf DType.F32 [| time.Capacity |] (Array.init time.Capacity (fun t -> gamma ** double t)))
 
-    /// 0 if every number of the record is finite, NaN otherwise.
-    let private poison (state: 'S) =
+    /// The same value, or NaN if some number of the record is NaN or infinite.
+    let private poisoned (state: 'S) (value: Tensor) =
         Record.toTensors state
         |> Array.filter (fun x -> x.DType.IsFloat)
-        |> Array.map (fun x -> 0.0 * Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x)
-        |> Array.fold (+) (Build.scalar DType.F32 0.0)
+        |> Array.fold (fun sum x -> sum + 0.0 * Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x) value
 
     /// Steps an MDP from a state through actions that are free in `time`; `now` is the time of the first step. The reward of the
     /// step that ends an episode counts; later ones and the terminal value do not.
@@ -37,7 +36,7 @@ module Trajectory =
                     prob {
                         let r = weight (reward s actions settings clock)
                         let! next = Mdp.stepOf mdp s actions settings clock
-                        let total = total + counted alive (r + poison next)
+                        let total = total + counted alive (poisoned next r)
                         let alive =
                             match mdp.Termination with
                             | Some test -> Language.And(alive, Language.Not(test next settings))

@@ -10,6 +10,9 @@ namespace Inference;
 /// </summary>
 public sealed class Engine : IDisposable
 {
+    /// <summary>The most threads that <see cref="EngineOptions.Threads"/> may ask for.</summary>
+    public const int MaximumThreads = Workers.MaximumThreads;
+
     private readonly ProgramCache _cache;
     private readonly WorkerPool _pool;
     private readonly ILogger _logger;
@@ -86,9 +89,7 @@ public sealed class Engine : IDisposable
             throw new ArgumentException($"The key of a program is \"{key}\"; expected hexadecimal digits.", nameof(key));
         }
 
-        _pool.ThrowIfDisposed();
-        long start = Stopwatch.GetTimestamp();
-        return LoadCached(key, start) ?? CompileAndStore(key, compile, start);
+        return Load(key, compile, Stopwatch.GetTimestamp());
     }
 
     /// <summary>Compiles a program for this engine, or loads what was compiled before.</summary>
@@ -96,9 +97,10 @@ public sealed class Engine : IDisposable
     public Executable Compile(Program program)
     {
         ArgumentNullException.ThrowIfNull(program);
+        long start = Stopwatch.GetTimestamp();
         CompileOptions options = CompileOptions;
         Inference.Compiler.Compile.Closed closed = Inference.Compiler.Compile.close(options, program);
-        return Load(closed.Key, () => Inference.Compiler.Compile.lower(options, closed));
+        return Load(CacheKey.Of(closed.Text, options), () => Inference.Compiler.Compile.lower(options, closed), start);
     }
 
     /// <summary>Ends the engine's threads. Its executables can no longer run, and are still to be disposed.</summary>
@@ -110,6 +112,12 @@ public sealed class Engine : IDisposable
         {
             throw new ArgumentOutOfRangeException("options", message);
         }
+    }
+
+    private Executable Load(string key, Func<CompiledProgram> compile, long start)
+    {
+        _pool.ThrowIfDisposed();
+        return LoadCached(key, start) ?? CompileAndStore(key, compile, start);
     }
 
     private Executable? LoadCached(string key, long start)

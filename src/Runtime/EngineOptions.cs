@@ -43,6 +43,12 @@ public sealed record EngineOptions
     /// <summary>The vectors that compiled programs use. Null is the widest this machine accelerates.</summary>
     public InstructionSet? InstructionSet { get; init; }
 
+    /// <summary>
+    /// Receives the probes of each run, by name, row-major, on the thread that ran. Null writes them to standard error. An executable
+    /// with subscribers of its own (<see cref="Executable.Probed"/>) shows its probes to these instead.
+    /// </summary>
+    public Action<string, double[]>? Probed { get; init; }
+
     /// <summary>Receives what the engine has to say. Null writes warnings to standard error.</summary>
     public ILogger? Logger { get; init; }
 }

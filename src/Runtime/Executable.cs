@@ -54,7 +54,7 @@ public sealed unsafe partial class Executable : IDisposable
 
     /// <summary>
     /// Raised after a run for each probe of the program, on the thread that ran it: the probe's name and its values in row-major
-    /// order. Only with a subscriber does a run allocate.
+    /// order. Without a subscriber they go where <see cref="EngineOptions.Probed"/> says. A program with probes allocates in each run.
     /// </summary>
     public event Action<string, double[]>? Probed;
 
@@ -233,15 +233,18 @@ public sealed unsafe partial class Executable : IDisposable
 
     private void ShowProbes()
     {
-        if (Probed is { } probed)
+        if (_probes.Length == 0)
         {
-            foreach (int probe in _probes)
-            {
-                ThrowIfNotReady();
-                double[] values = new double[_outputs[probe].Count];
-                _outputs[probe].Read<double>(values);
-                probed(_outputs[probe].Plan.Name, values);
-            }
+            return;
+        }
+
+        Action<string, double[]> probed = Probed ?? _engine.Options.Probed ?? ProbeText.WriteToStandardError;
+        foreach (int probe in _probes)
+        {
+            ThrowIfNotReady();
+            double[] values = new double[_outputs[probe].Count];
+            _outputs[probe].Read<double>(values);
+            probed(_outputs[probe].Plan.Name, values);
         }
     }
 }

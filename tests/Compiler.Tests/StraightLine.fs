@@ -70,10 +70,16 @@ module StraightLine =
         |> Fold.wrap t
 
     let private bitsOf t (x: double) =
-        if t = ScalarType.F32 then int64 (BitConverter.SingleToInt32Bits(float32 x)) else BitConverter.DoubleToInt64Bits x
+        if t = ScalarType.F32 then
+            int64 (BitConverter.SingleToInt32Bits(float32 x))
+        else
+            BitConverter.DoubleToInt64Bits x
 
     let private ofBits t (x: int64) =
-        if t = ScalarType.F32 then double (BitConverter.Int32BitsToSingle(int32 x)) else BitConverter.Int64BitsToDouble x
+        if t = ScalarType.F32 then
+            double (BitConverter.Int32BitsToSingle(int32 x))
+        else
+            BitConverter.Int64BitsToDouble x
 
     let private isFloat t = (t = ScalarType.F32 || t = ScalarType.F64)
 
@@ -94,10 +100,8 @@ module StraightLine =
             Lanes.Floats(Array.map3 (fun c x y -> if c <> 0L then x else y) c x y)
         | Arith.Select, [| Lanes.Wholes c; Lanes.Wholes x; Lanes.Wholes y |] ->
             Lanes.Wholes(Array.map3 (fun c x y -> if c <> 0L then x else y) c x y)
-        | Arith.Fma, [| Lanes.Floats a; Lanes.Floats b; Lanes.Floats c |] ->
-            Lanes.Floats(Array.map3 (multiplyAdd fused t) a b c)
-        | (Arith.Less | Arith.LessEqual | Arith.Equal), [| Lanes.Floats x; Lanes.Floats y |] ->
-            Lanes.Wholes(Array.map2 (compare op) x y)
+        | Arith.Fma, [| Lanes.Floats a; Lanes.Floats b; Lanes.Floats c |] -> Lanes.Floats(Array.map3 (multiplyAdd fused t) a b c)
+        | (Arith.Less | Arith.LessEqual | Arith.Equal), [| Lanes.Floats x; Lanes.Floats y |] -> Lanes.Wholes(Array.map2 (compare op) x y)
         | _, [| Lanes.Floats x; Lanes.Floats y |] -> Lanes.Floats(Array.map2 (arithmetic op t) x y)
         | _, [| Lanes.Floats x |] -> Lanes.Floats(Array.map (function1 op t) x)
         | _, [| Lanes.Wholes x; Lanes.Wholes y |] -> Lanes.Wholes(Array.map2 (whole op t) x y)
@@ -122,7 +126,6 @@ module StraightLine =
             | Let(variable, op, args) -> values[variable.Id] <- apply fused op args[0].Type (Array.map valueOf args)
             | _ -> invalidArg (nameof statements) "not straight-line"
 
-        // Select's type is that of its branches, its first operand a condition; no other operation minds.
         fun operand ->
             match valueOf operand with
             | Lanes.Floats x -> x

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+
+namespace Inference.Examples.Pendulum;
+
+/// <summary>The program around the pendulum: swings it up, shows the episode, and writes what was asked for.</summary>
+public static class PendulumTerminal
+{
+    private const string Description = "Swings up Gymnasium's Pendulum-v1 by path-integral control, from hanging still.";
+
+    private static readonly float[] HangingStill = [MathF.PI, 0];
+
+    /// <summary>Runs the program.</summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="twin">The specification.</param>
+    /// <returns>The exit code: 0, 1 after an error, 2 after wrong usage, 130 when cancelled.</returns>
+    public static int Run(string[] arguments, PendulumTwin twin)
+    {
+        ArgumentNullException.ThrowIfNull(twin);
+        (PendulumOptions? options, int exitCode) = PendulumCommand.Parse(Description, arguments);
+        if (options is null)
+        {
+            return exitCode;
+        }
+
+        using var cancellation = new CancellationTokenSource();
+        void Cancel(object? sender, ConsoleCancelEventArgs pressed)
+        {
+            // Pressed again, it ends the process at once.
+            pressed.Cancel = !cancellation.IsCancellationRequested;
+            cancellation.Cancel();
+        }
+
+        Console.CancelKeyPress += Cancel;
+        try
+        {
+            Run(options, twin, cancellation.Token);
+            return ExitCode.Success;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("Cancelled.");
+            return ExitCode.Cancelled;
+        }
+        catch (Exception failure) when (
+            failure is ModelException or ArgumentException or IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            Console.Error.WriteLine(failure.Message);
+            return ExitCode.Failure;
+        }
+        finally
+        {
+            Console.CancelKeyPress -= Cancel;
+        }
+    }
+
+    private static void Run(PendulumOptions options, PendulumTwin twin, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using var engine = new Engine(new EngineOptions { Threads = options.Threads });
+        using Planner planner = twin.Plan(options, engine);
+        double compileSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        using IEnvironment pendulum = twin.Simulate(engine);
+        cancellation.ThrowIfCancellationRequested();
+
+        Episode Simulate(Action<Episode>? afterStep) => pendulum.Simulate(
+            planner,
+            options.Steps,
+            options.Seed,
+            start: options.RandomStart ? [] : HangingStill,
+            afterStep: afterStep,
+            cancellation: cancellation);
+
+        Episode episode = options.Json ? Simulate(null) : LiveView.Show(options, Simulate, cancellation);
+        double firstActionSeconds = SinceProcessStart(episode.FirstAction!.Value);
+        Write(options, episode);
+        if (options.Json)
+        {
+            Console.WriteLine(Summary.Of(episode, options, compileSeconds, firstActionSeconds));
+        }
+        else
+        {
+            LiveView.Conclude(options, episode, compileSeconds, firstActionSeconds);
+        }
+    }
+
+    private static void Write(PendulumOptions options, Episode episode)
+    {
+        if (options.Trace is { } trace)
+        {
+            episode.WriteTrace(trace);
+        }
+
+        if (!options.NoReport)
+        {
+            PendulumReport.Write(options, episode);
+        }
+    }
+
+    private static double SinceProcessStart(DateTime time)
+    {
+        using var process = Process.GetCurrentProcess();
+        return (time - process.StartTime.ToUniversalTime()).TotalSeconds;
+    }
+}

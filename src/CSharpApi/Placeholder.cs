@@ -1,5 +1,0 @@
-namespace Inference.CSharpApi;
-
-internal static class Placeholder
-{
-}

@@ -1,5 +1,0 @@
-namespace Inference.CSharpApi.Tests;
-
-internal static class Placeholder
-{
-}
