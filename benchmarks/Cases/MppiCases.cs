@@ -38,7 +38,7 @@ internal static class MppiCases
     };
 
     private static Planner BuiltIn(int samples, int horizon, Engine engine) =>
-        Pendulum.Optimal.Plan(new Mppi { Samples = samples, Horizon = horizon, Noise = Noise }, engine);
+        Pendulum.Optimal.Plan(new Mppi { Samples = samples, Horizon = horizon, Noise = Noise }, engine, seed: 0);
 
     private static PeerCommand[] PeersOf(int samples, int horizon, string weights)
     {

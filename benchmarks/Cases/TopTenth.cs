@@ -28,7 +28,8 @@ internal static class TopTenth
                      ("elbo", expected / optimal.Temperature - Divergence(p, mean, noise)),
                      ("non-finite samples", SumOver(rollouts.Index, bad)),
                      ("first non-finite step", MinOver(rollouts.Index, outcome.FiniteSteps))),
-            engine);
+            engine,
+            seed: 0);
 
     private static Prob<Plated<(Torque Actions, Outcome<S> Outcome)>> Rollouts<S, G>(
         Planning<S, Torque, G> p, string name, int count, Torque mean, double noise) =>

@@ -12,8 +12,8 @@ internal sealed class Table : IReport
     public Table(Engine engine, Python? python)
     {
         string torch = python is null ? "" : $"; PyTorch {python.TorchVersion}";
-        Console.WriteLine(
-            $"{Processor()}, {Machine.Cores} cores, {Machine.NameOf(engine.InstructionSet)}; {RuntimeInformation.FrameworkDescription}{torch}; {Load()}");
+        string processor = $"{Processor()}, {Machine.Cores} cores, {Machine.NameOf(engine.InstructionSet)}";
+        Console.WriteLine($"{processor}; {RuntimeInformation.FrameworkDescription}{torch}; {Load()}");
         Console.WriteLine();
         Write("", "median µs", "p10", "p90", "runs", "threads", "");
     }
@@ -28,7 +28,8 @@ internal sealed class Table : IReport
 
         foreach (PeerResult peer in result.Peers)
         {
-            Write($"  {peer.Name}", peer.Timings, peer.Threads, Times(peer.Timings.Median / result.Timings.Median) + $" as long; {peer.Agreement}");
+            string agreement = peer.Agreement.Holds ? "agrees" : "DISAGREES";
+            Write($"  {peer.Name}", peer.Timings, peer.Threads, $"{Times(peer.Timings.Median / result.Timings.Median)} as long; {agreement}");
         }
     }
 
@@ -44,15 +45,15 @@ internal sealed class Table : IReport
     /// <summary>What Linux calls the processor.</summary>
     private static string Processor()
     {
-        const string File = "/proc/cpuinfo";
-        string? line = System.IO.File.Exists(File) ? System.IO.File.ReadLines(File).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
+        const string Facts = "/proc/cpuinfo";
+        string? line = File.Exists(Facts) ? File.ReadLines(Facts).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
         return line is null ? $"{RuntimeInformation.ProcessArchitecture}" : line[(line.IndexOf(':') + 1)..].Trim();
     }
 
     /// <summary>How many threads wanted to run in the last minute: above the number of cores, the figures say little.</summary>
     private static string Load()
     {
-        const string File = "/proc/loadavg";
-        return System.IO.File.Exists(File) ? $"load {System.IO.File.ReadAllText(File).Split(' ')[0]}" : "load unknown";
+        const string Facts = "/proc/loadavg";
+        return File.Exists(Facts) ? $"load {File.ReadAllText(Facts).Split(' ')[0]}" : "load unknown";
     }
 }

@@ -1,7 +1,6 @@
 /// Gymnasium's Pendulum-v1 as a Markov decision process, to be optimal.
 module internal Inference.Examples.Pendulum.Pendulum
 
-open System
 open Inference
 
 open type Inference.Language
@@ -9,8 +8,10 @@ open type Inference.Language
 type Pose = { Angle: Tensor; Velocity: Tensor }
 
 type Torque =
-    { [<Within(-2.0, 2.0)>]
-      Value: Tensor }
+    {
+        [<Within(-2.0, 2.0)>]
+        Value: Tensor
+    }
 
 let pendulum: Mdp<Pose, Torque, NoSettings> =
     Mdp.define "pendulum"
@@ -22,11 +23,9 @@ let pendulum: Mdp<Pose, Torque, NoSettings> =
         }
     )
     |> Mdp.step (fun s u ->
-        let velocity =
-            Clip(s.Velocity + (15.0 * Sin s.Angle + 3.0 * u.Value) * 0.05, -8.0, 8.0)
+        let velocity = Clip(s.Velocity + (15.0 * Sin s.Angle + 3.0 * u.Value) * 0.05, -8.0, 8.0)
 
-        { Angle = s.Angle + velocity * 0.05
-          Velocity = velocity })
+        { Angle = s.Angle + velocity * 0.05; Velocity = velocity })
     |> Mdp.reward (fun s u -> -(Square(WrapAngle s.Angle) + 0.1 * Square s.Velocity + 0.001 * Square u.Value))
 
 let planner (options: PendulumOptions) =
@@ -36,4 +35,5 @@ let planner (options: PendulumOptions) =
         { MppiSettings.Default with
             Samples = options.Samples
             Horizon = options.Horizon
-            Noise = options.Noise }
+            Noise = options.Noise
+        }

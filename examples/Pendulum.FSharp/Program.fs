@@ -1,6 +1,5 @@
 module internal Inference.Examples.Pendulum.Program
 
-open System
 open Inference
 open Inference.Examples.Pendulum
 

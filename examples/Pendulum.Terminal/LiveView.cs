@@ -15,9 +15,10 @@ internal static class LiveView
     public static void Conclude(PendulumOptions options, Episode episode, double compileSeconds, double firstActionSeconds)
     {
         Console.WriteLine(Invariant(
-            $"Return {episode.Return:F1} in {episode.Steps} steps; {episode.MedianSolveMicroseconds:F0} µs a solve (99 %: {episode.SlowSolveMicroseconds:F0} µs),"));
-        Console.WriteLine(Invariant(
-            $"{episode.Threads} {(episode.Threads == 1 ? "thread" : "threads")}, {episode.InstructionSet}; compiled in {compileSeconds:F2} s, first action after {firstActionSeconds:F2} s."));
+            $"Return {episode.Return:F1} in {episode.Steps} steps; {episode.MedianSolveMicroseconds:F0} µs a solve ")
+            + Invariant($"(99 %: {episode.SlowSolveMicroseconds:F0} µs),"));
+        Console.WriteLine(Invariant($"{episode.Threads} {(episode.Threads == 1 ? "thread" : "threads")}, {episode.InstructionSet}; ")
+            + Invariant($"compiled in {compileSeconds:F2} s, first action after {firstActionSeconds:F2} s."));
         if (episode.NonFinite)
         {
             Console.WriteLine("The episode ended early: a number was not finite.");
@@ -45,8 +46,11 @@ internal static class LiveView
             if (episode.Steps % every == 0 || episode.Steps == options.Steps)
             {
                 int step = episode.Steps - 1;
-                Console.WriteLine(Invariant(
-                    $"step {episode.Steps,4}/{options.Steps}   angle {Degrees(episode.State(step + 1)[0]),6:F1}°   torque {episode.Action(step)[0],5:F2} N·m   return {episode.Return,7:F1}   {episode.SolveMicroseconds[step],5:F0} µs"));
+                double angle = Degrees(episode.State(step + 1)[0]);
+                double torque = episode.Action(step)[0];
+                Console.WriteLine(
+                    Invariant($"step {episode.Steps,4}/{options.Steps}   angle {angle,6:F1}°   torque {torque,5:F2} N·m   ")
+                    + Invariant($"return {episode.Return,7:F1}   {episode.SolveMicroseconds[step],5:F0} µs"));
             }
         });
     }

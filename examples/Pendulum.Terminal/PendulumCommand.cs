@@ -8,16 +8,25 @@ internal static class PendulumCommand
 {
     private static readonly PendulumOptions Defaults = new();
 
-    private static readonly Option<int> Samples = New("--samples", "N", "Action sequences drawn at each solve.", Defaults.Samples, AtLeast(1));
-    private static readonly Option<int> Horizon = New("--horizon", "T", "Steps planned ahead, of 0.05 s each.", Defaults.Horizon, AtLeast(1));
-    private static readonly Option<double> Noise = New("--noise", "σ", "Standard deviation of the drawn torques, in newton metres.", Defaults.Noise, Positive);
-    private static readonly Option<double> Temperature = New("--temperature", "α", "Small makes the best plan win, large averages plans.", Defaults.Temperature, Positive);
-    private static readonly Option<int> Steps = New("--steps", "N", "Steps of the episode.", Defaults.Steps, AtLeast(1));
-    private static readonly Option<long> Seed = New("--seed", "N", "Decides every draw; the same seed gives the same episode.", Defaults.Seed);
+    private static readonly Option<int> Samples =
+        New("--samples", "N", "Action sequences drawn at each solve.", Defaults.Samples, AtLeast(1));
+    private static readonly Option<int> Horizon =
+        New("--horizon", "T", "Steps planned ahead, of 0.05 s each.", Defaults.Horizon, AtLeast(1));
+    private static readonly Option<double> Noise =
+        New("--noise", "σ", "Standard deviation of the drawn torques, in newton metres.", Defaults.Noise, Positive);
+    private static readonly Option<double> Temperature =
+        New("--temperature", "α", "Small makes the best plan win, large averages plans.", Defaults.Temperature, Positive);
+    private static readonly Option<int> Steps =
+        New("--steps", "N", "Steps of the episode.", Defaults.Steps, AtLeast(1));
+    private static readonly Option<long> Seed =
+        New("--seed", "N", "Decides every draw; the same seed gives the same episode.", Defaults.Seed);
     private static readonly Option<bool> RandomStart = Flag("--random-start", "Start at an angle and a velocity drawn from the seed, not hanging still.");
-    private static readonly Option<int> Threads = New("--threads", "N", "Threads that compute; 0 is one for each core.", Defaults.Threads, Between(0, Engine.MaximumThreads));
-    private static readonly Option<double> Speed = New("--speed", "X", "How many times faster than real time a terminal shows the episode; 0 does not wait.", Defaults.Speed, NotNegative);
-    private static readonly Option<string> Out = New("--out", "FILE", "Where the report goes.", Defaults.Out);
+    private static readonly Option<int> Threads =
+        New("--threads", "N", "Threads that compute; 0 is one for each core.", Defaults.Threads, Between(0, Engine.MaximumThreads));
+    private static readonly Option<double> Speed =
+        New("--speed", "X", "How many times faster than real time a terminal shows the episode; 0 does not wait.", Defaults.Speed, NotNegative);
+    private static readonly Option<string> Out =
+        New("--out", "FILE", "Where the report goes.", Defaults.Out);
     private static readonly Option<bool> NoReport = Flag("--no-report", "Write no report.");
     private static readonly Option<string?> Trace = New<string?>("--trace", "FILE", "Write a table of the steps, comma-separated.", null);
     private static readonly Option<bool> Json = Flag("--json", "End with one line of JSON, and show nothing before it.");

@@ -6,8 +6,8 @@ using Spectre.Console.Rendering;
 namespace Inference.Examples.Pendulum;
 
 /// <summary>
-/// The live table. It is drawn between two solves, on the thread that runs the episode, at most twenty times a second: no solve ever shares a core
-/// with it.
+/// The live table. It is drawn between two solves, on the thread that runs the episode, at most twenty times a second: no solve
+/// ever shares a core with it.
 /// </summary>
 internal sealed class TerminalView
 {
@@ -59,7 +59,10 @@ internal sealed class TerminalView
         ReadOnlySpan<float> state = episode.State(step + 1);
         double torque = episode.Action(step)[0];
         double angle = LiveView.Degrees(state[0]);
-        var numbers = new Grid().AddColumn(new GridColumn().PadRight(2)).AddColumn(new GridColumn().RightAligned().Width(12)).AddColumn(new GridColumn().Width(22));
+        var numbers = new Grid()
+            .AddColumn(new GridColumn().PadRight(2))
+            .AddColumn(new GridColumn().RightAligned().Width(12))
+            .AddColumn(new GridColumn().Width(22));
         AddRow(numbers, "step", $"{episode.Steps} / {_options.Steps}", Bar(episode.Steps / (double)_options.Steps));
         AddRow(numbers, "angle", Number(angle, "F1", "°"), Gauge(angle / 180));
         AddRow(numbers, "torque", Number(torque, "F2", " N·m"), Gauge(torque / 2));

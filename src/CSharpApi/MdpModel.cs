@@ -33,6 +33,14 @@ public sealed class MdpModel<S, A>
     public MdpModel<S, A> Start(Prob<S> program, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         With(file, line, m => MdpModule.start(program, m));
 
+    /// <summary>The state in which every episode begins.</summary>
+    /// <param name="state">Numbers, or what is computed from them.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">The part does not fit the process.</exception>
+    public MdpModel<S, A> Start(S state, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        With(file, line, m => MdpModule.start(Prob.result(state), m));
+
     /// <summary>The next state, a function of state and action.</summary>
     /// <param name="next">Traced when it is given, and must be pure.</param>
     /// <param name="file">The caller's file; given by the compiler.</param>

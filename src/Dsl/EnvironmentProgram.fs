@@ -2,18 +2,20 @@ namespace Inference
 
 /// An MDP closed to two programs, so that it can be stepped as an environment.
 type EnvironmentPrograms =
-    { Name: string
-      /// Draws a start: seed (two words) and episode number in, state out.
-      Reset: Program option
-      /// Observes a given state at the start of an episode: seed, episode number and state in, observation out. None where the
-      /// observation is the state.
-      Observe: Program option
-      /// Steps: owns the state and the time; action, settings and seed in; reward, end of the episode and observation out.
-      Step: Program
-      StateSpace: Space
-      ActionSpace: Space
-      SettingsSpace: Space
-      ObservationCount: int }
+    {
+        Name: string
+        /// Draws a start: seed (two words) and episode number in, state out.
+        Reset: Program option
+        /// Observes a given state at the start of an episode: seed, episode number and state in, observation out. None where the
+        /// observation is the state.
+        Observe: Program option
+        /// Steps: owns the state and the time; action, settings and seed in; reward, end of the episode and observation out.
+        Step: Program
+        StateSpace: Space
+        ActionSpace: Space
+        SettingsSpace: Space
+        ObservationCount: int
+    }
 
 [<RequireQualifiedAccess>]
 module EnvironmentPrograms =
@@ -23,7 +25,9 @@ module EnvironmentPrograms =
 
     let private observe (mdp: Mdp<'S, 'A, 'G>) (s: 'S) : Prob<Tensor> =
         match mdp.Observation with
-        | Some f -> Prob.sampleAt "observation" (f s) Location.unknown |> Prob.map (fun x -> Shapes.reshape [| x.Count |] x)
+        | Some f ->
+            Prob.sampleAt "observation" (f s) Location.unknown
+            |> Prob.map (fun x -> Shapes.reshape [| x.Count |] x)
         | None -> Prob.result (Flat.ofRecord mdp.StateSpace s)
 
     let private reset (mdp: Mdp<'S, 'A, 'G>) start =
@@ -32,11 +36,16 @@ module EnvironmentPrograms =
         let episode = b.Input("episode", [||], DType.U32)
 
         let (state, observation), _ =
-            Prob.draw seed [| episode; Build.scalar DType.U32 0.0 |] [] [] (prob {
-                let! s = Prob.named "start" start
-                let! o = observe mdp s
-                return s, o
-            })
+            Prob.draw
+                seed
+                [| episode; Build.scalar DType.U32 0.0 |]
+                []
+                []
+                (prob {
+                    let! s = Prob.named "start" start
+                    let! o = observe mdp s
+                    return s, o
+                })
 
         b.Output("state", Flat.ofRecord mdp.StateSpace state)
         b.Output("observation", observation)
@@ -66,15 +75,27 @@ module EnvironmentPrograms =
         let clock = Build.convert DType.F32 time
 
         let (next, observation), _ =
-            Prob.draw seed [| episode; Build.binary BinaryOp.Add time (Build.scalar DType.U32 1.0) |] [] [] (prob {
-                let! next = Prob.named "step" (Mdp.stepOf mdp s a g clock)
-                let! o = observe mdp next
-                return next, o
-            })
+            Prob.draw
+                seed
+                [| episode; Build.binary BinaryOp.Add time (Build.scalar DType.U32 1.0) |]
+                []
+                []
+                (prob {
+                    let! next = Prob.named "step" (Mdp.stepOf mdp s a g clock)
+                    let! o = observe mdp next
+                    return next, o
+                })
 
         let no = Build.node (Op.Constant [| 0.0 |]) [||] [||] DType.Bool
         b.Output("reward", (Mdp.part mdp "Reward" mdp.Reward) s a g clock)
-        b.Output("terminated", (match mdp.Termination with Some test -> test next g | None -> no))
+
+        b.Output(
+            "terminated",
+            (match mdp.Termination with
+             | Some test -> test next g
+             | None -> no)
+        )
+
         b.Output("observation", observation)
         b.Next(current, Flat.ofRecord mdp.StateSpace next)
         b.Next(time, Build.binary BinaryOp.Add time (Build.scalar DType.U32 1.0))
@@ -82,13 +103,15 @@ module EnvironmentPrograms =
 
     let derive (mdp: Mdp<'S, 'A, 'G>) : EnvironmentPrograms =
         Fail.within mdp.Name (fun () ->
-        let step, count = step mdp
+            let step, count = step mdp
 
-        { Name = mdp.Name
-          Reset = mdp.Start |> Option.map (reset mdp)
-          Observe = mdp.Observation |> Option.map (fun _ -> observeAt mdp)
-          Step = step
-          StateSpace = mdp.StateSpace
-          ActionSpace = mdp.ActionSpace
-          SettingsSpace = mdp.SettingsSpace
-          ObservationCount = count })
+            {
+                Name = mdp.Name
+                Reset = mdp.Start |> Option.map (reset mdp)
+                Observe = mdp.Observation |> Option.map (fun _ -> observeAt mdp)
+                Step = step
+                StateSpace = mdp.StateSpace
+                ActionSpace = mdp.ActionSpace
+                SettingsSpace = mdp.SettingsSpace
+                ObservationCount = count
+            })

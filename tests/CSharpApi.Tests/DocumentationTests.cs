@@ -25,7 +25,9 @@ public partial class DocumentationTests
             string code = block.Groups[1].Value;
             foreach (string part in code.Split("// …", StringSplitOptions.RemoveEmptyEntries))
             {
-                Assert.True(sources.Any(source => source.Contains(Compact(part), StringComparison.Ordinal)), $"{document} shows code that no test has:\n{part}");
+                Assert.True(
+                    sources.Any(source => source.Contains(Compact(part), StringComparison.Ordinal)),
+                    $"{document} shows code that no test has:\n{part}");
             }
         }
     }

@@ -63,7 +63,10 @@ public sealed class DocumentedModels : IDisposable
     [Fact]
     public void An_environment_is_stepped_by_hand()
     {
-        var walk = Mdp.Define<Point, Move>("walk").Start(Prob.result(new Point(0))).Step((s, u) => new Point(s.X + u.By)).Reward((s, u) => s.X);
+        var walk = Mdp.Define<Point, Move>("walk")
+            .Start(new Point(0))
+            .Step((s, u) => new Point(s.X + u.By))
+            .Reward((s, u) => s.X);
         using var environment = walk.Environment(engine, stepLimit: 100);
         environment.Reset(seed: 0);
         StepResult result = environment.Step([0.5f]);

@@ -15,7 +15,7 @@ public class ModelErrorTests
     {
         int line = Line();
         var failure = Assert.Throws<ModelException>(() => Mdp.Define<Cart, Push>("cart")
-            .Start(Prob.result(new Cart(Zeros(2), Zeros(2))))
+            .Start(new Cart(Zeros(2), Zeros(2)))
             .Step((s, u) =>
             {
                 var pushed = s.Velocity + 0.1 * u.Force;
@@ -30,7 +30,7 @@ public class ModelErrorTests
     {
         int line = Line();
         var failure = Assert.Throws<ModelException>(() => Mdp.Define<Cart, Push>("cart")
-            .Start(Prob.result(new Cart(Zeros(2), Zeros(2))))
+            .Start(new Cart(Zeros(2), Zeros(2)))
             .Step((s, u) => new Cart(s.Position, Sum(s.Velocity))));
         AssertSays(
             failure,
@@ -112,7 +112,9 @@ public class ModelErrorTests
         var failure = Assert.Throws<ModelException>(() => Walk.Start(
             from x in Sample("x", Normal(0, -1))
             select new Point(x)));
-        AssertSays(failure, line + 2, "walk", "The site \"x\" has a Normal that needs a standard deviation > 0; -1 came.", "Give a parameter in range.");
+        AssertSays(
+            failure, line + 2, "walk",
+            "The site \"x\" has a Normal that needs a standard deviation > 0; -1 came.", "Give a parameter in range.");
 
         line = Line();
         failure = Assert.Throws<ModelException>(() => Walk.Start(
@@ -124,7 +126,9 @@ public class ModelErrorTests
         failure = Assert.Throws<ModelException>(() => Walk.Start(
             from x in Sample("x", Bernoulli(probability: 1.5))
             select new Point(x)));
-        AssertSays(failure, line + 2, "walk", "The site \"x\" has a Bernoulli that needs a probability in (0, 1); 1.5 came.", "Give a parameter in range.");
+        AssertSays(
+            failure, line + 2, "walk",
+            "The site \"x\" has a Bernoulli that needs a probability in (0, 1); 1.5 came.", "Give a parameter in range.");
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class PartTests : IDisposable
     private readonly Engine _engine = new(new EngineOptions { Threads = 1, Cache = false });
 
     private static MdpModel<Point, Move> Walk => Mdp.Define<Point, Move>("walk")
-        .Start(Prob.result(new Point(0)))
+        .Start(new Point(0))
         .Step((s, u) => new Point(s.X + 1 + u.By));
 
     public void Dispose() => _engine.Dispose();

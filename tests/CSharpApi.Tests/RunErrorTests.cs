@@ -27,7 +27,9 @@ public sealed class RunErrorTests : IDisposable
         Assert.Contains("Mppi.Rollouts is 0.", MessageOf(Small with { Rollouts = 0 }), StringComparison.Ordinal);
         Assert.Contains("Mppi.ElboSamples is 0.", MessageOf(Small with { ElboSamples = 0 }), StringComparison.Ordinal);
         Assert.Contains(
-            "The noise has 2 numbers; the action has 1 and the horizon 3 steps.", MessageOf(Small with { Noise = new[] { 1.0, 2 } }), StringComparison.Ordinal);
+            "The noise has 2 numbers; the action has 1 and the horizon 3 steps.",
+            MessageOf(Small with { Noise = new[] { 1.0, 2 } }),
+            StringComparison.Ordinal);
 
         line = Line();
         failure = Assert.Throws<ModelException>(() => Small with { Noise = 0 });
@@ -40,7 +42,9 @@ public sealed class RunErrorTests : IDisposable
         var optimal = Pendulum.Model.Optimal(0.1, PlanningSemantics.Boltzmann);
         int line = Line();
         var failure = Assert.Throws<ModelException>(() => optimal.Plan(Small, _engine));
-        AssertSays(failure, line + 1, "pendulum", "Mppi plans open-loop, under fixed dynamics or the exact posterior; Boltzmann came.", "Name one of them");
+        AssertSays(
+            failure, line + 1, "pendulum",
+            "Mppi plans open-loop, under fixed dynamics or the exact posterior; Boltzmann came.", "Name one of them");
     }
 
     [Fact]

@@ -22,10 +22,14 @@ let pathIntegral samples horizon (noise: Noise) (optimal: Optimal<'S, 'A, 'G>) =
             let weights = Mppi.weigh [ rollouts.Index ] (returns / optimal.Temperature)
 
             return
-                { Mean = Mppi.weightedMean [ rollouts.Index ] weights p.Mean actions
-                  Diagnostics =
-                    [ "effective sample size", weights.EffectiveSamples
-                      "free energy", -optimal.Temperature * weights.LogMean ] }
+                {
+                    Mean = Mppi.weightedMean [ rollouts.Index ] weights p.Mean actions
+                    Diagnostics =
+                        [
+                            "effective sample size", weights.EffectiveSamples
+                            "free energy", -optimal.Temperature * weights.LogMean
+                        ]
+                }
         })
 
 /// Keep the mean of the best tenth of the samples, all of them weighing the same.
@@ -49,6 +53,8 @@ let topTenth samples horizon (noise: Noise) (optimal: Optimal<'S, 'A, 'G>) =
             let weights = chosen / SumOver(rollouts.Index, chosen)
 
             return
-                { Mean = Expectation(rollouts.Index, weights, actions)
-                  Diagnostics = [ "effective sample size", SumOver(rollouts.Index, chosen) ] }
+                {
+                    Mean = Expectation(rollouts.Index, weights, actions)
+                    Diagnostics = [ "effective sample size", SumOver(rollouts.Index, chosen) ]
+                }
         })

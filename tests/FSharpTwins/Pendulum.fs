@@ -6,8 +6,10 @@ open type Inference.Language
 type Pose = { Angle: Tensor; Velocity: Tensor }
 
 type Torque =
-    { [<Within(-2.0, 2.0)>]
-      Value: Tensor }
+    {
+        [<Within(-2.0, 2.0)>]
+        Value: Tensor
+    }
 
 let pendulum: Mdp<Pose, Torque, NoSettings> =
     Mdp.define "pendulum"
@@ -21,18 +23,12 @@ let pendulum: Mdp<Pose, Torque, NoSettings> =
     |> Mdp.step (fun s u ->
         let velocity = Clip(s.Velocity + (15.0 * Sin s.Angle + 3.0 * u.Value) * 0.05, -8.0, 8.0)
 
-        { Angle = s.Angle + velocity * 0.05
-          Velocity = velocity })
+        { Angle = s.Angle + velocity * 0.05; Velocity = velocity })
     |> Mdp.reward (fun s u -> -(Square(WrapAngle s.Angle) + 0.1 * Square s.Velocity + 0.001 * Square u.Value))
 
 let optimal = pendulum |> Mdp.optimal 0.1
 
-let mppi =
-    optimal
-    |> Mppi.plan
-        { MppiSettings.Default with
-            Samples = 256
-            Horizon = 30 }
+let mppi = optimal |> Mppi.plan { MppiSettings.Default with Samples = 256; Horizon = 30 }
 
 /// The options of C# are there for F# as well.
 let plan (engine: Engine) = optimal.Plan(Mppi(Samples = 256, Horizon = 30), engine)

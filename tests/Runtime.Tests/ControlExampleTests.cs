@@ -110,6 +110,24 @@ public sealed class ControlExampleTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task An_interrupt_is_130()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        // It would run for minutes, and says something every few hundred steps.
+        using Process process = Start(CSharp, "--steps 4000 --samples 100000 --no-report");
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        Assert.Contains("step", await process.StandardOutput.ReadLineAsync());
+        using Process kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.Equal((130, "Cancelled."), (process.ExitCode, (await errors).Trim()));
+    }
+
     private static string Digest(float[] actions)
     {
         byte[] bytes = new byte[4 * actions.Length];
@@ -121,7 +139,7 @@ public sealed class ControlExampleTests : IDisposable
         return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
-    private Result Run(string example, string arguments)
+    private Process Start(string example, string arguments)
     {
         string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";
         var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, example + ".dll"), .. arguments.Split(' ')])
@@ -132,8 +150,14 @@ public sealed class ControlExampleTests : IDisposable
             RedirectStandardInput = true,
         };
         start.Environment["INFERENCE_CACHE_DIR"] = Path.Combine(_folder.Path, "cache");
-        using Process process = Process.Start(start)!;
+        Process process = Process.Start(start)!;
         process.StandardInput.Close();
+        return process;
+    }
+
+    private Result Run(string example, string arguments)
+    {
+        using Process process = Start(example, arguments);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
