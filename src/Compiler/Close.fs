@@ -10,7 +10,8 @@ type Closing private (options: CompileOptions) =
     let nodes = ResizeArray<Node>()
     let indices = ResizeArray<FreeIndex>()
     let scans = Dictionary<Scan, int>(HashIdentity.Reference)
-    let scanList = ResizeArray<Scan>()
+    let scanList = ResizeArray<LoopPart>()
+    let parts = Dictionary<Scan, struct (LoopPart * int)[]>(HashIdentity.Reference)
     let shared = Dictionary<string, int>()
     let ids = Dictionary<Tensor, int>(HashIdentity.Reference)
 
@@ -21,13 +22,19 @@ type Closing private (options: CompileOptions) =
             indices.Count - 1
         | k -> k
 
-    let scanOf (s: Scan) =
-        match scans.TryGetValue s with
-        | true, k -> k
-        | false, _ ->
-            scans[s] <- scanList.Count
-            scanList.Add s
-            scanList.Count - 1
+    let scanOf (s: Scan) = scans[s]
+
+    /// The loop of its own that holds what a traced loop carries, and the number there.
+    let partOf (s: Scan) k =
+        if not (parts.ContainsKey s) then
+            parts[s] <- PartLoops.ofScan s
+
+            for struct (part, _) in parts[s] do
+                if scans.TryAdd(part.Scan, scanList.Count) then
+                    scanList.Add part
+
+        let struct (part, at) = parts[s].[k]
+        part.Scan, at
 
     let settle (t: DType) =
         match t with
@@ -99,7 +106,7 @@ type Closing private (options: CompileOptions) =
             let terms = elementwise (Op.Unary UnaryOp.Exp) [| binary BinaryOp.Sub sum back |] t
             binary BinaryOp.Add shift (elementwise (Op.Unary UnaryOp.Log) [| reduce ReduceOp.Sum terms |] t)
 
-    let close (x: Tensor) =
+    let rec close (x: Tensor) =
         let inputs = x.Inputs |> Array.map (fun i -> ids[i])
 
         let id =
@@ -107,6 +114,13 @@ type Closing private (options: CompileOptions) =
             | Op.Dot((Semiring.MaxPlus | Semiring.LogSumExpPlus) as s, l, r, i) -> contract s l r i x inputs[0] inputs[1]
             | Op.Probe _
             | Op.Check _ -> inputs[0]
+            | Op.Carry(s, k) -> add (Op.Carry(partOf s k)) inputs x.Shape (settle x.DType) x.Indices
+            | Op.Final(s, k) ->
+                // a loop stands where what it carries does, read or not
+                if not (ids.ContainsKey s.Carries[k]) then
+                    close s.Carries[k]
+
+                add (Op.Final(partOf s k)) inputs x.Shape (settle x.DType) x.Indices
             | Op.Convert when nodes[inputs[0]].DType = settle x.DType -> inputs[0]
             | op -> add op inputs x.Shape (settle x.DType) x.Indices
 
@@ -147,11 +161,13 @@ type Closing private (options: CompileOptions) =
               Nodes = nodes.ToArray()
               Indices = indices.ToArray()
               Scans =
-                [| for s in scanList ->
-                       { Index = indexOf s.Index
-                         Inits = Array.map id s.Inits
-                         Carries = s.Carries |> Array.map (fun c -> match ids.TryGetValue c with | true, k -> k | _ -> -1)
-                         Nexts = Array.map id s.Nexts } |]
+                [| for part in scanList ->
+                       let carried (all: Tensor[]) = part.Members |> Array.map (fun k -> all[k])
+
+                       { Index = indexOf part.Scan.Index
+                         Inits = carried part.Traced.Inits |> Array.map id
+                         Carries = carried part.Traced.Carries |> Array.map (fun c -> match ids.TryGetValue c with | true, k -> k | _ -> -1)
+                         Nexts = carried part.Traced.Nexts |> Array.map id } |]
               Inputs = program.Inputs |> Array.map (fun (s, x) -> s, id x)
               States =
                 program.States

@@ -91,9 +91,11 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
             if steps = 0 then
                 at s.Inits[k]
             else
-                for u in 1 .. steps - 1 do
-                    position[s.Index] <- u
-                    at s.Carries[k] |> ignore
+                // earlier steps first here as well; a value that no step reads has none
+                if number.ContainsKey s.Carries[k] then
+                    for u in 1 .. steps - 1 do
+                        position[s.Index] <- u
+                        at s.Carries[k] |> ignore
 
                 position[s.Index] <- steps - 1
                 at s.Nexts[k]

@@ -219,7 +219,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         match item.Key with
         | None -> for child in item.Children do k.Emit(child, outer)
         | Some(Key.Kernel plates) ->
-            k.OverPlates((if plates.IsEmpty then "serial" else "map"), Describe.nest graph 0 item, plates, outer, Nests.Parts item |> List.map (fun part scope env -> nests.Items(scope, part, env)))
+            k.OverPlates((if plates.IsEmpty then "serial" else "map"), Describe.nest graph 0 item, plates, outer, nests.Parts item |> List.map (fun part scope env -> nests.Items(scope, part, env)))
         | Some(Key.Elements id) ->
             let n = nodes[id]
 

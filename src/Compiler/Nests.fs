@@ -37,17 +37,23 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
     /// Splits a kernel's items so that each part holds one loop: a part is printed as lanes of its own, with as many vectors side
     /// by side as its registers allow. What one part leaves for another goes through the tile's memory.
-    static member Parts(kernel: Item) : Item list list =
+    member _.Parts(kernel: Item) : Item list list =
         let parts = ResizeArray<ResizeArray<Item>>()
         parts.Add(ResizeArray())
+
+        /// A final value is read from the registers of its loop.
+        let loopOf (child: Item) =
+            match (if child.Key.IsNone then nodes[child.Node].Op else Op.Iota) with
+            | Op.Final(scan, _) -> parts |> Seq.tryFind (Seq.exists (fun c -> c.Scans.Contains(context.ScanOf scan)))
+            | _ -> None
 
         for child in kernel.Children do
             let current = parts[parts.Count - 1]
 
-            if child.Key.IsSome && current |> Seq.exists (fun c -> c.Key.IsSome) then
-                parts.Add(ResizeArray [ child ])
-            else
-                current.Add child
+            match loopOf child with
+            | Some part -> part.Add child
+            | None when child.Key.IsSome && current |> Seq.exists (fun c -> c.Key.IsSome) -> parts.Add(ResizeArray [ child ])
+            | None -> current.Add child
 
         parts |> Seq.map List.ofSeq |> List.ofSeq
 

@@ -58,9 +58,15 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     /// The plate with most repetitions becomes lanes.
     let lanesLast (plates: int seq) = plates |> Seq.sortBy (fun i -> capacity i, -i) |> List.ofSeq
 
+    /// What is complete before a node; a final value stands behind the loop itself.
+    let needs (n: Node) =
+        match n.Op with
+        | Op.Final(s, _) -> graph.Scans[scanOf s].Carries |> Array.filter (fun c -> c >= 0) |> Array.append (Graph.edges graph scanOf n)
+        | _ -> Graph.edges graph scanOf n
+
     /// The placed nodes that a node reads, through views, with the indices that it reads across: `gone`, and what the views cross.
     let collect (n: Node) (gone: Set<int>) =
-        Graph.edges graph scanOf n
+        needs n
         |> Seq.collect (fun i ->
             match strategies[i] with
             // what a reduction gives is complete only after the loops that it reduces over
@@ -215,10 +221,18 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
             followers[r] <- ResizeArray()
 
         for n in nodes do
-            for d in Graph.edges graph scanOf graph.Nodes[n] |> Array.distinct do
+            for d in needs graph.Nodes[n] |> Array.distinct do
                 if unit.ContainsKey d && representative d <> representative n then
                     followers[representative d].Add(representative n)
                     waiting[representative n] <- waiting[representative n] + 1
+
+        // what a loop's next values are, computed outside it, stands before it
+        for r in members.Keys do
+            if r < 0 then
+                for d in graph.Scans[-1 - r].Nexts do
+                    if unit.ContainsKey d && representative d <> r then
+                        followers[representative d].Add r
+                        waiting[r] <- waiting[r] + 1
 
         let ready = PriorityQueue<int, int>()
         let priority r = Array.min members[r]
@@ -260,11 +274,14 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
 
         let outside =
             [ for n in members do
-                  for d in Graph.edges graph scanOf graph.Nodes[n] do
-                      if not (inside.Contains d) then
-                          match strategies[d] with
-                          | Strategy.Placed -> yield d, Set.empty
-                          | Strategy.Inline -> yield! dependencies[d] ]
+                  yield! needs graph.Nodes[n]
+              yield! s.Nexts ]
+            |> List.distinct
+            |> List.filter (inside.Contains >> not)
+            |> List.collect (fun d ->
+                match strategies[d] with
+                | Strategy.Placed -> [ d, Set.empty ]
+                | Strategy.Inline -> dependencies[d])
             |> List.distinct
 
         // the loop encloses what varies with its index: its path is that of all its carries together, up to the index

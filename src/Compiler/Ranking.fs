@@ -124,14 +124,20 @@ type Ranking(context: Context, values: Values, statements: Statements) =
                 b.Append(When(b.Less(rank, i32 b k), [ Store(storage.Buffer, place, mine) ]))
                 e.Append(When(e.LessEqual(limit, key), b.Statements)))
 
+    /// Copies what is about to be changed, to memory alone: registers would keep what it was.
+    member private _.CopyTarget(scope: Scope, item, env, n: Node, storage: Storage) =
+        statements.ForEach(scope, env, n.Shape, None, false, fun inner env c ->
+            let value = values.Read(inner, item, env, n.Inputs[0], c)
+            inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value)))
+
     /// Copies the target, then adds rows at positions, in order; rows outside are dropped.
-    member _.EmitScatterAdd(scope: Scope, item, env, n: Node) =
+    member r.EmitScatterAdd(scope: Scope, item, env, n: Node) =
         values.NeedOf(n.Id, item, env)
 
         match context.Storage.TryGetValue n.Id with
         | false, _ -> ()
         | true, storage ->
-            statements.EmitElementwise(scope, item, env, n, None)
+            r.CopyTarget(scope, item, env, n, storage)
             let positions = nodes[n.Inputs[1]].Shape
             let row = Array.tail n.Shape
 
@@ -151,14 +157,14 @@ type Ranking(context: Context, values: Values, statements: Statements) =
                 e.Append(When(inside, inner.Emitter.Statements)))
 
     /// Writes an update over a copy of the target, or over the target itself where it is the only reader.
-    member _.EmitDynamicUpdate(scope: Scope, item, env, n: Node, inPlace: bool) =
+    member r.EmitDynamicUpdate(scope: Scope, item, env, n: Node, inPlace: bool) =
         values.NeedOf(n.Id, item, env)
 
         match context.Storage.TryGetValue n.Id with
         | false, _ -> ()
         | true, storage ->
             if not inPlace then
-                statements.EmitElementwise(scope, item, env, n, None)
+                r.CopyTarget(scope, item, env, n, storage)
 
             let size = nodes[n.Inputs[1]].Shape
             let e = scope.Emitter

@@ -66,6 +66,8 @@ module Roles =
         let backward = reach s.Nexts (fun n -> Graph.edges graph scanOf graph.Nodes[n])
         // what a next needs but no carry reaches is off the cycle, unless it is the next itself
         forward.IntersectWith backward
+        // what is carried belongs to the loop, whether a step reads it or not
+        forward.UnionWith(s.Carries |> Seq.filter (fun c -> c >= 0))
 
         for n in s.Nexts do
             if Array.contains s.Index graph.Nodes[n].Indices then
@@ -93,22 +95,37 @@ module Roles =
         let crossed k =
             cycles[k] |> Seq.collect (fun n -> eliminated graph scanOf graph.Nodes[n]) |> Seq.distinct |> Seq.filter (fun i -> not (times.Contains i)) |> Set.ofSeq
 
-        let crossings = graph.Scans |> Array.mapi (fun k _ -> crossed k)
-        let role = graph.Indices |> Array.map (fun _ -> Role.Parallel)
-        // enclosing loops first
-        let order = [ 0 .. graph.Scans.Length - 1 ] |> List.sortBy (fun k -> (carried graph.Scans[k]).Length)
+        // scans that share an index share its loop's role
+        let together k = graph.Scans |> Array.indexed |> Array.filter (fun (_, s) -> s.Index = graph.Scans[k].Index) |> Array.map fst
+        let own = graph.Scans |> Array.mapi (fun k _ -> crossed k)
+        let crossings = graph.Scans |> Array.mapi (fun k _ -> together k |> Seq.map (fun j -> own[j]) |> Set.unionMany)
 
-        for k in order do
+        /// A step that is worth kernels of its own: no plate stands around the loop, and much happens in it or it crosses a plate.
+        let isLarge k =
             let s = graph.Scans[k]
             let held = carried s |> List.filter (fun i -> not (times.Contains i || crossings[k].Contains i))
-            let nestedInside = carried s |> List.exists (fun i -> i <> s.Index && role[i] = Role.Inner)
-            let large = cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements)
+            held.IsEmpty && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
 
-            if held.IsEmpty && not nestedInside && (large || not crossings[k].IsEmpty) && role[s.Index] <> Role.Inner then
-                role[s.Index] <- Role.Outer
-            else
-                role[s.Index] <- Role.Inner
+        let large = graph.Scans |> Array.mapi (fun k _ -> together k |> Array.exists isLarge)
+        let role = graph.Indices |> Array.map (fun _ -> Role.Parallel)
 
+        for k in 0 .. graph.Scans.Length - 1 do
+            role[graph.Scans[k].Index] <- if large[k] then Role.Outer else Role.Inner
+
+        // a loop inside a loop of a kernel is inside that kernel
+        let nestedInside (s: GraphScan) = carried s |> List.exists (fun i -> i <> s.Index && role[i] = Role.Inner)
+        let mutable settled = false
+
+        while not settled do
+            settled <- true
+
+            for s in graph.Scans do
+                if role[s.Index] = Role.Outer && nestedInside s then
+                    role[s.Index] <- Role.Inner
+                    settled <- false
+
+        for k in 0 .. graph.Scans.Length - 1 do
+            if role[graph.Scans[k].Index] = Role.Inner then
                 for i in crossings[k] do
                     role[i] <- Role.Inner
 
