@@ -5,25 +5,29 @@ open Inference
 
 /// A piece of memory that kernels name by number.
 type BufferInfo =
-    { Name: string
-      Type: ScalarType
-      /// Elements, padding between rows included.
-      Elements: int64
-      /// Elements that a load may touch behind the end.
-      Slack: int64
-      Kind: BufferKind
-      /// In each worker's own scratch, not in the workspace.
-      Scratch: bool
-      Initial: double[] }
+    {
+        Name: string
+        Type: ScalarType
+        /// Elements, padding between rows included.
+        Elements: int64
+        /// Elements that a load may touch behind the end.
+        Slack: int64
+        Kind: BufferKind
+        /// In each worker's own scratch, not in the workspace.
+        Scratch: bool
+        Initial: double[]
+    }
 
 /// Where a node's values lie: [indices][elements][lane].
 type Storage =
-    { Buffer: int
-      /// The stride of each index that is stored.
-      IndexStride: Map<int, int64>
-      ElementStride: int64[]
-      /// In scratch the lane counts from the tile's start.
-      Scratch: bool }
+    {
+        Buffer: int
+        /// The stride of each index that is stored.
+        IndexStride: Map<int, int64>
+        ElementStride: int64[]
+        /// In scratch the lane counts from the tile's start.
+        Scratch: bool
+    }
 
 /// The buffers of a program being lowered.
 [<Sealed>]
@@ -49,11 +53,12 @@ type Buffers() =
         | ScalarType.Bool -> 4L
 
     /// Row-major strides, times a factor.
-    static member Strides(shape: int[], factor: int64) =
-        Array.scanBack (fun n acc -> int64 n * acc) shape factor |> Array.tail
+    static member Strides(shape: int[], factor: int64) = Array.scanBack (fun n acc -> int64 n * acc) shape factor |> Array.tail
 
     member _.All = list :> IReadOnlyList<BufferInfo>
-    member _.Item with get k = list[k]
+
+    member _.Item
+        with get k = list[k]
 
     member _.Add(info: BufferInfo) =
         list.Add info
@@ -64,13 +69,15 @@ type Buffers() =
     /// A dense row-major buffer.
     member b.Dense(name, kind, dtype, shape: int[], slack, initial) =
         b.Add
-            { Name = name
-              Type = Buffers.ScalarOf dtype
-              Elements = Array.fold (fun acc n -> acc * int64 n) 1L shape
-              Slack = slack
-              Kind = kind
-              Scratch = false
-              Initial = initial }
+            {
+                Name = name
+                Type = Buffers.ScalarOf dtype
+                Elements = Array.fold (fun acc n -> acc * int64 n) 1L shape
+                Slack = slack
+                Kind = kind
+                Scratch = false
+                Initial = initial
+            }
 
     /// Storage for a node's values over some of its indices; `lane` comes innermost, padded to whole tiles.
     member b.Allocate(name, dtype, shape: int[], indices: (int * int) list, lane: (int * int64) option, scratch) : Storage =
@@ -88,15 +95,19 @@ type Buffers() =
 
         let buffer =
             b.Add
-                { Name = name
-                  Type = Buffers.ScalarOf dtype
-                  Elements = stride
-                  Slack = 64L
-                  Kind = BufferKind.Temporary
-                  Scratch = scratch
-                  Initial = null }
+                {
+                    Name = name
+                    Type = Buffers.ScalarOf dtype
+                    Elements = stride
+                    Slack = 64L
+                    Kind = BufferKind.Temporary
+                    Scratch = scratch
+                    Initial = null
+                }
 
-        { Buffer = buffer
-          IndexStride = strides
-          ElementStride = Buffers.Strides(shape, laneSize)
-          Scratch = scratch }
+        {
+            Buffer = buffer
+            IndexStride = strides
+            ElementStride = Buffers.Strides(shape, laneSize)
+            Scratch = scratch
+        }

@@ -17,9 +17,12 @@ module C99 =
         | ScalarType.Bool -> "int"
 
     let private float (v: double) suffix =
-        if System.Double.IsNaN v then "NAN"
-        elif System.Double.IsPositiveInfinity v then "INFINITY"
-        elif System.Double.IsNegativeInfinity v then "(-INFINITY)"
+        if System.Double.IsNaN v then
+            "NAN"
+        elif System.Double.IsPositiveInfinity v then
+            "INFINITY"
+        elif System.Double.IsNegativeInfinity v then
+            "(-INFINITY)"
         else
             let digits = v.ToString((if suffix = "f" then "E9" else "E17"), CultureInfo.InvariantCulture)
             digits + suffix
@@ -60,7 +63,11 @@ module C99 =
         | Arith.Not -> $"(!{a[0]})"
         | Arith.Add -> infix "+" a
         | Arith.Sub -> infix "-" a
-        | Arith.Mul -> if t = ScalarType.I32 then $"((int32_t)((uint32_t){a[0]} * (uint32_t){a[1]}))" else infix "*" a
+        | Arith.Mul ->
+            if t = ScalarType.I32 then
+                $"((int32_t)((uint32_t){a[0]} * (uint32_t){a[1]}))"
+            else
+                infix "*" a
         | Arith.Div -> infix "/" a
         | Arith.Rem -> infix "%" a
         | Arith.Min -> $"({a[0]} < {a[1]} ? {a[0]} : {a[1]})"
@@ -83,15 +90,19 @@ module C99 =
         | Arith.Bits into -> $"bits_{suffix t}_{suffix into}({a[0]})"
 
     let private bitCasts =
-        [ for a, b in
-              [ ScalarType.F32, ScalarType.I32
-                ScalarType.F32, ScalarType.U32
-                ScalarType.I32, ScalarType.U32
-                ScalarType.F64, ScalarType.I64
-                ScalarType.F64, ScalarType.U64
-                ScalarType.I64, ScalarType.U64 ] do
-              for x, y in [ a, b; b, a ] do
-                  $"static inline {typeName y} bits_{suffix x}_{suffix y}({typeName x} v) {{ {typeName y} r; memcpy(&r, &v, sizeof r); return r; }}\n" ]
+        [
+            for a, b in
+                [
+                    ScalarType.F32, ScalarType.I32
+                    ScalarType.F32, ScalarType.U32
+                    ScalarType.I32, ScalarType.U32
+                    ScalarType.F64, ScalarType.I64
+                    ScalarType.F64, ScalarType.U64
+                    ScalarType.I64, ScalarType.U64
+                ] do
+                for x, y in [ a, b; b, a ] do
+                    $"static inline {typeName y} bits_{suffix x}_{suffix y}({typeName x} v) {{ {typeName y} r; memcpy(&r, &v, sizeof r); return r; }}\n"
+        ]
         |> String.concat ""
 
     let private preamble =
@@ -112,17 +123,19 @@ static inline void philox(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32
 """
 
     let dialect: Dialect =
-        { TypeName = typeName
-          Literal = literal
-          Op = operation
-          Philox =
-            fun o i ->
-                let inputs = String.concat ", " i
-                let copies = o |> Array.mapi (fun k w -> $"{w} = w_[{k}];") |> String.concat " "
-                $"{{ uint32_t w_[4]; philox({inputs}, w_); {copies} }}"
-          Position = "ptrdiff_t"
-          Reserve = fun t n -> $"{typeName t} {n}[16];"
-          Signature = fun n -> $"void {n}(byte** buffers, byte* scratch, int32_t* variables, int64_t begin, int64_t end)"
-          Preamble = preamble + bitCasts
-          Postamble = ""
-          Vector = None }
+        {
+            TypeName = typeName
+            Literal = literal
+            Op = operation
+            Philox =
+                fun o i ->
+                    let inputs = String.concat ", " i
+                    let copies = o |> Array.mapi (fun k w -> $"{w} = w_[{k}];") |> String.concat " "
+                    $"{{ uint32_t w_[4]; philox({inputs}, w_); {copies} }}"
+            Position = "ptrdiff_t"
+            Reserve = fun t n -> $"{typeName t} {n}[16];"
+            Signature = fun n -> $"void {n}(byte** buffers, byte* scratch, int32_t* variables, int64_t begin, int64_t end)"
+            Preamble = preamble + bitCasts
+            Postamble = ""
+            Vector = None
+        }

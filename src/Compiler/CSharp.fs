@@ -16,10 +16,18 @@ module CSharp =
         | ScalarType.Bool -> "bool"
 
     let private float (v: double) suffix typeName =
-        if System.Double.IsNaN v then $"{typeName}.NaN"
-        elif System.Double.IsPositiveInfinity v then $"{typeName}.PositiveInfinity"
-        elif System.Double.IsNegativeInfinity v then $"{typeName}.NegativeInfinity"
-        else (if suffix = "f" then (float32 v).ToString("R", CultureInfo.InvariantCulture) else v.ToString("R", CultureInfo.InvariantCulture)) + suffix
+        if System.Double.IsNaN v then
+            $"{typeName}.NaN"
+        elif System.Double.IsPositiveInfinity v then
+            $"{typeName}.PositiveInfinity"
+        elif System.Double.IsNegativeInfinity v then
+            $"{typeName}.NegativeInfinity"
+        else
+            (if suffix = "f" then
+                 (float32 v).ToString("R", CultureInfo.InvariantCulture)
+             else
+                 v.ToString("R", CultureInfo.InvariantCulture))
+            + suffix
 
     let private literal (o: Operand) =
         match o with
@@ -73,7 +81,11 @@ module CSharp =
         | Arith.LessEqual -> infix "<=" a
         | Arith.Equal -> infix "==" a
         | Arith.Select -> $"({a[0]} ? {a[1]} : {a[2]})"
-        | Arith.Fma -> if fused then $"{math}.FusedMultiplyAdd({a[0]}, {a[1]}, {a[2]})" else $"({a[0]} * {a[1]} + {a[2]})"
+        | Arith.Fma ->
+            if fused then
+                $"{math}.FusedMultiplyAdd({a[0]}, {a[1]}, {a[2]})"
+            else
+                $"({a[0]} * {a[1]} + {a[2]})"
         | Arith.Convert into -> $"unchecked(({typeName into}){a[0]})"
         | Arith.Bits into -> bits t into a[0]
 
@@ -97,7 +109,9 @@ static void Philox(uint a, uint b, uint c, uint d, uint k0, uint k1, out uint w0
 """
 
     let private rounds count =
-        let one = "    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1); Round(ref e, ref f, ref g, ref h, k0, k1);\n"
+        let one =
+            "    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1); Round(ref e, ref f, ref g, ref h, k0, k1);\n"
+
         String.replicate count one
 
     /// Philox on vectors. The even and the odd lanes' words each stand in the low halves of 64-bit lanes, where a product of two is
@@ -160,7 +174,8 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
         | ScalarType.Bool -> invalidOp "A mask has the width of what it masks."
 
     let private vectorOp v fused op t (a: string[]) =
-        let mask s = $"{s}.{(if Buffers.BytesOf t = 8L then asType ScalarType.I64 else asType ScalarType.I32)}()"
+        let mask s =
+            $"{s}.{(if Buffers.BytesOf t = 8L then asType ScalarType.I64 else asType ScalarType.I32)}()"
 
         match op with
         | Arith.Neg -> $"(-{a[0]})"
@@ -174,8 +189,16 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
         | Arith.Mul -> infix "*" a
         | Arith.Div -> infix "/" a
         | Arith.Rem -> invalidOp "Remainders are taken one lane at a time."
-        | Arith.Min -> if isFloat t then $"{v}.MinNative({a[0]}, {a[1]})" else $"{v}.Min({a[0]}, {a[1]})"
-        | Arith.Max -> if isFloat t then $"{v}.MaxNative({a[0]}, {a[1]})" else $"{v}.Max({a[0]}, {a[1]})"
+        | Arith.Min ->
+            if isFloat t then
+                $"{v}.MinNative({a[0]}, {a[1]})"
+            else
+                $"{v}.Min({a[0]}, {a[1]})"
+        | Arith.Max ->
+            if isFloat t then
+                $"{v}.MaxNative({a[0]}, {a[1]})"
+            else
+                $"{v}.Max({a[0]}, {a[1]})"
         | Arith.And -> infix "&" a
         | Arith.Or -> infix "|" a
         | Arith.Xor -> infix "^" a
@@ -183,9 +206,21 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
         | Arith.ShiftRight -> if t = ScalarType.U32 || t = ScalarType.U64 then infix ">>>" a else infix ">>" a
         | Arith.Less -> mask $"{v}.LessThan({a[0]}, {a[1]})"
         | Arith.LessEqual -> mask $"{v}.LessThanOrEqual({a[0]}, {a[1]})"
-        | Arith.Equal -> if t = ScalarType.Bool then $"(~({a[0]} ^ {a[1]}))" else mask $"{v}.Equals({a[0]}, {a[1]})"
-        | Arith.Select -> if t = ScalarType.Bool then $"{v}.ConditionalSelect({a[0]}, {a[1]}, {a[2]})" else $"{v}.ConditionalSelect({a[0]}.{asType t}(), {a[1]}, {a[2]})"
-        | Arith.Fma -> if fused then $"{v}.FusedMultiplyAdd({a[0]}, {a[1]}, {a[2]})" else $"({a[0]} * {a[1]} + {a[2]})"
+        | Arith.Equal ->
+            if t = ScalarType.Bool then
+                $"(~({a[0]} ^ {a[1]}))"
+            else
+                mask $"{v}.Equals({a[0]}, {a[1]})"
+        | Arith.Select ->
+            if t = ScalarType.Bool then
+                $"{v}.ConditionalSelect({a[0]}, {a[1]}, {a[2]})"
+            else
+                $"{v}.ConditionalSelect({a[0]}.{asType t}(), {a[1]}, {a[2]})"
+        | Arith.Fma ->
+            if fused then
+                $"{v}.FusedMultiplyAdd({a[0]}, {a[1]}, {a[2]})"
+            else
+                $"({a[0]} * {a[1]} + {a[2]})"
         | Arith.Bits into -> $"{a[0]}.{asType into}()"
         | Arith.Convert into ->
             match t, into with
@@ -198,40 +233,66 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
 
     let private vectors bits fused : VectorDialect =
         let v = $"Vector{bits}"
-        { Bytes = bits / 8
-          Type = fun t -> $"{v}<{typeName t}>"
-          Op = vectorOp v fused
-          Broadcast = fun _ s -> $"{v}.Create({s})"
-          Load = fun t p -> if t = ScalarType.Bool then $"(~{v}.Equals({v}.Load({p}), {v}<int>.Zero))" else $"{v}.Load({p})"
-          Store =
-            fun t p x ->
-                if t = ScalarType.Bool then $"({x} & {v}.Create(1)).Store({p})" else $"{x}.Store({p})"
-          Gather = fun t p i -> if t = ScalarType.Bool then $"(~{v}.Equals(Gather({p}, {i}), {v}<int>.Zero))" else $"Gather({p}, {i})"
-          Strided = fun t p s c -> if t = ScalarType.Bool then $"(~{v}.Equals(Strided({p}, {s}, {c}), {v}<int>.Zero))" else $"Strided({p}, {s}, {c})"
-          Lane = fun _ x l -> $"{x}.GetElement({l})"
-          Count =
-            fun t s ->
-                if Buffers.BytesOf t = 8L then
-                    $"({v}.Create((long)({s})) + {v}<long>.Indices)"
-                else
-                    $"({v}.Create({s}) + {v}<int>.Indices)"
-          Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});""" }
+
+        {
+            Bytes = bits / 8
+            Type = fun t -> $"{v}<{typeName t}>"
+            Op = vectorOp v fused
+            Broadcast = fun _ s -> $"{v}.Create({s})"
+            Load =
+                fun t p ->
+                    if t = ScalarType.Bool then
+                        $"(~{v}.Equals({v}.Load({p}), {v}<int>.Zero))"
+                    else
+                        $"{v}.Load({p})"
+            Store =
+                fun t p x ->
+                    if t = ScalarType.Bool then
+                        $"({x} & {v}.Create(1)).Store({p})"
+                    else
+                        $"{x}.Store({p})"
+            Gather =
+                fun t p i ->
+                    if t = ScalarType.Bool then
+                        $"(~{v}.Equals(Gather({p}, {i}), {v}<int>.Zero))"
+                    else
+                        $"Gather({p}, {i})"
+            Strided =
+                fun t p s c ->
+                    if t = ScalarType.Bool then
+                        $"(~{v}.Equals(Strided({p}, {s}, {c}), {v}<int>.Zero))"
+                    else
+                        $"Strided({p}, {s}, {c})"
+            Lane = fun _ x l -> $"{x}.GetElement({l})"
+            Count =
+                fun t s ->
+                    if Buffers.BytesOf t = 8L then
+                        $"({v}.Create((long)({s})) + {v}<long>.Indices)"
+                    else
+                        $"({v}.Create({s}) + {v}<int>.Indices)"
+            Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});"""
+        }
 
     let private dialect (vector: (VectorDialect * string) option) fused : Dialect =
-        { TypeName = typeName
-          Literal = literal
-          Op = scalarOp fused
-          Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});"""
-          Position = "nint"
-          Reserve = fun t n -> $"{typeName t}* {n} = stackalloc {typeName t}[16];"
-          Signature = fun n -> $"public static void {n}(byte** buffers, byte* scratch, int* variables, long begin, long end)"
-          Preamble = preamble + (vector |> Option.map snd |> Option.defaultValue "")
-          Postamble = "}\n"
-          Vector = vector |> Option.map fst }
+        {
+            TypeName = typeName
+            Literal = literal
+            Op = scalarOp fused
+            Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});"""
+            Position = "nint"
+            Reserve = fun t n -> $"{typeName t}* {n} = stackalloc {typeName t}[16];"
+            Signature = fun n -> $"public static void {n}(byte** buffers, byte* scratch, int* variables, long begin, long end)"
+            Preamble = preamble + (vector |> Option.map snd |> Option.defaultValue "")
+            Postamble = "}\n"
+            Vector = vector |> Option.map fst
+        }
 
     let private widePreamble bits multiply =
         let v = $"Vector{bits}"
-        let gathers = [ "float"; "int"; "uint" ] |> List.map (fun t -> gather v t (bits / 32)) |> String.concat ""
+
+        let gathers =
+            [ "float"; "int"; "uint" ] |> List.map (fun t -> gather v t (bits / 32)) |> String.concat ""
+
         let narrow = [ "float"; "int"; "uint" ] |> List.map (fun t -> strided v t (bits / 32))
         let wide = [ "double"; "long"; "ulong" ] |> List.map (fun t -> strided v t (bits / 64))
         vectorPhilox v multiply + gathers + String.concat "" (narrow @ wide)
@@ -242,6 +303,8 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
         | InstructionSet.Vector256 -> dialect (Some(vectors 256 true, widePreamble 256 "Avx2.Multiply(a, b)")) true
         | InstructionSet.Vector128 ->
             // no fused products: the narrow path serves machines without them
-            let multiply = "Sse2.IsSupported ? Sse2.Multiply(a, b) : (a.AsUInt64() & Vector128.Create(0xFFFFFFFFul)) * (b.AsUInt64() & Vector128.Create(0xFFFFFFFFul))"
+            let multiply =
+                "Sse2.IsSupported ? Sse2.Multiply(a, b) : (a.AsUInt64() & Vector128.Create(0xFFFFFFFFul)) * (b.AsUInt64() & Vector128.Create(0xFFFFFFFFul))"
+
             dialect (Some(vectors 128 false, widePreamble 128 multiply)) false
         | _ -> dialect None false

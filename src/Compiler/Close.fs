@@ -48,13 +48,25 @@ type Closing private (options: CompileOptions) =
     let add (op: Op) (inputs: int[]) shape dtype (free: FreeIndex seq) =
         let free = free |> Seq.map indexOf |> Seq.sort |> Array.ofSeq
         let text = Graph.opText indexOf scanOf (fun s -> $"{s.IsState}{s.Name}") op
-        let key = $"""{text}|{String.concat "," (Seq.map string inputs)}|{String.concat "," (Seq.map string shape)}|{dtype}"""
+
+        let key =
+            $"""{text}|{String.concat "," (Seq.map string inputs)}|{String.concat "," (Seq.map string shape)}|{dtype}"""
 
         match shared.TryGetValue key with
         | true, id -> id
         | false, _ ->
             let id = nodes.Count
-            nodes.Add { Id = id; Op = op; Inputs = inputs; Shape = shape; DType = dtype; Indices = free }
+
+            nodes.Add
+                {
+                    Id = id
+                    Op = op
+                    Inputs = inputs
+                    Shape = shape
+                    DType = dtype
+                    Indices = free
+                }
+
             shared[key] <- id
             id
 
@@ -66,32 +78,50 @@ type Closing private (options: CompileOptions) =
     let scalar value shape dtype = add (Op.Constant [| value |]) [||] shape dtype []
 
     let spread axes shape a =
-        if shape = nodes[a].Shape && axes = [| 0 .. shape.Length - 1 |] then a else add (Op.Broadcast axes) [| a |] shape nodes[a].DType (free a)
+        if shape = nodes[a].Shape && axes = [| 0 .. shape.Length - 1 |] then
+            a
+        else
+            add (Op.Broadcast axes) [| a |] shape nodes[a].DType (free a)
 
     /// Σ over (max, +) or (logsumexp, +): the sum a + b over all axes, then a reduction.
     let contract semiring (left: int[]) (right: int[]) (gone: FreeIndex list) (x: Tensor) (a: int) (b: int) =
-        let rest (shape: int[]) axes = [| for k in 0 .. shape.Length - 1 do if not (Array.contains k axes) then k |]
+        let rest (shape: int[]) axes =
+            [|
+                for k in 0 .. shape.Length - 1 do
+                    if not (Array.contains k axes) then
+                        k
+            |]
+
         let restA, restB = rest nodes[a].Shape left, rest nodes[b].Shape right
 
         let shape =
-            [| yield! restA |> Array.map (fun k -> nodes[a].Shape[k])
-               yield! restB |> Array.map (fun k -> nodes[b].Shape[k])
-               yield! left |> Array.map (fun k -> nodes[a].Shape[k]) |]
+            [|
+                yield! restA |> Array.map (fun k -> nodes[a].Shape[k])
+                yield! restB |> Array.map (fun k -> nodes[b].Shape[k])
+                yield! left |> Array.map (fun k -> nodes[a].Shape[k])
+            |]
 
         let outer = restA.Length + restB.Length
 
         let axesA =
             Array.init shape.Length (fun k ->
-                if k < restA.Length then restA[k] elif k < outer then -1 else left[k - outer])
+                if k < restA.Length then restA[k]
+                elif k < outer then -1
+                else left[k - outer])
 
         let axesB =
             Array.init shape.Length (fun k ->
-                if k < restA.Length then -1 elif k < outer then restB[k - restA.Length] else right[k - outer])
+                if k < restA.Length then -1
+                elif k < outer then restB[k - restA.Length]
+                else right[k - outer])
 
         let sum = binary BinaryOp.Add (spread axesA shape a) (spread axesB shape b)
         let axes = [| outer .. shape.Length - 1 |]
         let kept = free sum |> Array.filter (fun i -> not (List.contains i gone))
-        let reduce op v = add (Op.Reduce(op, axes, gone)) [| v |] (Array.take outer shape) nodes[v].DType kept
+
+        let reduce op v =
+            add (Op.Reduce(op, axes, gone)) [| v |] (Array.take outer shape) nodes[v].DType kept
+
         let largest = reduce ReduceOp.Max sum
 
         match semiring with
@@ -130,23 +160,30 @@ type Closing private (options: CompileOptions) =
     let observers (roots: Tensor seq) =
         let stackAll (x: Tensor) = x.Indices |> Array.rev |> Array.fold (fun v i -> Structure.stack i v) x
 
-        [ for x in Traverse.postOrder roots do
-              match x.Op with
-              | Op.Probe name -> yield name, OutputKind.Probe, "", stackAll x.Inputs[0]
-              | Op.Check c when options.Checked ->
-                  let violation = Build.select x.Inputs[1] (Build.scalar DType.F32 0.0) (Build.scalar DType.F32 1.0)
-                  let count = Structure.sum [| 0 .. violation.Shape.Length - 1 |] (List.ofArray violation.Indices) violation
-                  let place = if c.Location.IsUnknown then "" else $" (at {c.Location})"
-                  yield c.Site, OutputKind.Check, $"The site \"{c.Site}\" needs {c.Requirement}{place}.", count
-              | _ -> () ]
+        [
+            for x in Traverse.postOrder roots do
+                match x.Op with
+                | Op.Probe name -> yield name, OutputKind.Probe, "", stackAll x.Inputs[0]
+                | Op.Check c when options.Checked ->
+                    let violation = Build.select x.Inputs[1] (Build.scalar DType.F32 0.0) (Build.scalar DType.F32 1.0)
+
+                    let count =
+                        Structure.sum [| 0 .. violation.Shape.Length - 1 |] (List.ofArray violation.Indices) violation
+
+                    let place = if c.Location.IsUnknown then "" else $" (at {c.Location})"
+                    yield c.Site, OutputKind.Check, $"The site \"{c.Site}\" needs {c.Requirement}{place}.", count
+                | _ -> ()
+        ]
 
     member private _.Run(program: Program) : struct (Graph * (Scan -> int)) =
         let roots =
-            [ for _, x in program.Inputs -> x
-              for s in program.States do
-                  yield s.Current
-                  yield s.Next
-              for _, x in program.Outputs -> x ]
+            [
+                for _, x in program.Inputs -> x
+                for s in program.States do
+                    yield s.Current
+                    yield s.Next
+                for _, x in program.Outputs -> x
+            ]
 
         let extra = observers roots
         let all = roots @ (extra |> List.map (fun (_, _, _, x) -> x))
@@ -157,24 +194,44 @@ type Closing private (options: CompileOptions) =
         let id (x: Tensor) = ids[x]
 
         let closed =
-            { Name = program.Name
-              Nodes = nodes.ToArray()
-              Indices = indices.ToArray()
-              Scans =
-                [| for part in scanList ->
-                       let carried (all: Tensor[]) = part.Members |> Array.map (fun k -> all[k])
+            {
+                Name = program.Name
+                Nodes = nodes.ToArray()
+                Indices = indices.ToArray()
+                Scans =
+                    [|
+                        for part in scanList ->
+                            let carried (all: Tensor[]) = part.Members |> Array.map (fun k -> all[k])
 
-                       { Index = indexOf part.Scan.Index
-                         Inits = carried part.Traced.Inits |> Array.map id
-                         Carries = carried part.Traced.Carries |> Array.map (fun c -> match ids.TryGetValue c with | true, k -> k | _ -> -1)
-                         Nexts = carried part.Traced.Nexts |> Array.map id } |]
-              Inputs = program.Inputs |> Array.map (fun (s, x) -> s, id x)
-              States =
-                program.States
-                |> Array.map (fun s -> { Name = s.Slot.Name; Slot = s.Slot; Initial = s.Initial; Current = id s.Current; Next = id s.Next })
-              Outputs =
-                [| for name, x in program.Outputs -> { Name = name; Node = id x; Kind = OutputKind.Value; Message = "" }
-                   for name, kind, message, x in extra -> { Name = name; Node = id x; Kind = kind; Message = message } |] }
+                            {
+                                Index = indexOf part.Scan.Index
+                                Inits = carried part.Traced.Inits |> Array.map id
+                                Carries =
+                                    carried part.Traced.Carries
+                                    |> Array.map (fun c ->
+                                        match ids.TryGetValue c with
+                                        | true, k -> k
+                                        | _ -> -1)
+                                Nexts = carried part.Traced.Nexts |> Array.map id
+                            }
+                    |]
+                Inputs = program.Inputs |> Array.map (fun (s, x) -> s, id x)
+                States =
+                    program.States
+                    |> Array.map (fun s ->
+                        {
+                            Name = s.Slot.Name
+                            Slot = s.Slot
+                            Initial = s.Initial
+                            Current = id s.Current
+                            Next = id s.Next
+                        })
+                Outputs =
+                    [|
+                        for name, x in program.Outputs -> { Name = name; Node = id x; Kind = OutputKind.Value; Message = "" }
+                        for name, kind, message, x in extra -> { Name = name; Node = id x; Kind = kind; Message = message }
+                    |]
+            }
 
         struct (closed, scanOf)
 

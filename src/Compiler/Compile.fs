@@ -40,12 +40,14 @@ module Compile =
     let private bufferPlans (buffers: Buffers) (layout: Layout) =
         buffers.All
         |> Seq.mapi (fun k info ->
-            { Name = info.Name
-              Kind = info.Kind
-              Type = elementType info.Type
-              Bytes = (if info.Scratch then 0L else MemoryPlan.bytesOf info)
-              Offset = (if info.Scratch then 0L else layout.Offsets[k])
-              Initial = bytesOf info })
+            {
+                Name = info.Name
+                Kind = info.Kind
+                Type = elementType info.Type
+                Bytes = (if info.Scratch then 0L else MemoryPlan.bytesOf info)
+                Offset = (if info.Scratch then 0L else layout.Offsets[k])
+                Initial = bytesOf info
+            })
         |> Array.ofSeq
 
     let private source (dialect: Dialect) (lowered: Lowered) (layout: Layout) lanesAllowed =
@@ -63,11 +65,18 @@ module Compile =
 
             match s.Kind with
             | StepKind.BeginLoop ->
-                text.AppendLine $"""{indent}repeat {(if s.Extent >= 0 then "a run-time number of" else string s.Count)} times""" |> ignore
+                text.AppendLine $"""{indent}repeat {(if s.Extent >= 0 then "a run-time number of" else string s.Count)} times"""
+                |> ignore
+
                 depth <- depth + 1
             | StepKind.EndLoop -> depth <- depth - 1
             | _ ->
-                let items = if s.Extent >= 0 then $"{s.Count} × ⌈extent {s.Extent} / {s.Tile}⌉" else string s.Count
+                let items =
+                    if s.Extent >= 0 then
+                        $"{s.Count} × ⌈extent {s.Extent} / {s.Tile}⌉"
+                    else
+                        string s.Count
+
                 let how = if s.Parallel then "all threads" else "one thread"
                 text.AppendLine $"{indent}K{s.Kernel}: {kernels[s.Kernel].Title}; {items} items on {how}" |> ignore
 
@@ -79,47 +88,61 @@ module Compile =
     let private slot (graph: Graph) (name: string) node buffer next : SlotPlan =
         let n = graph.Nodes[node]
 
-        { Name = name
-          Shape = n.Shape
-          Type = elementType (Buffers.ScalarOf n.DType)
-          Buffer = buffer
-          Next = next }
+        {
+            Name = name
+            Shape = n.Shape
+            Type = elementType (Buffers.ScalarOf n.DType)
+            Buffer = buffer
+            Next = next
+        }
 
     let private assemble (lowered: Lowered) (graphText: string) (options: CompileOptions) : CompiledProgram =
         let graph = lowered.Context.Graph
         let layout = MemoryPlan.place lowered.Buffers lowered.Steps lowered.Kernels
         let leaf id = lowered.Context.Leaves[id]
-        let extents = graph.Indices |> Seq.filter (fun i -> i.Extent.Runtime.IsSome) |> Seq.distinctBy (fun i -> i.Extent.Runtime) |> List.ofSeq
-        let loops = lowered.Steps |> List.filter (fun s -> s.Kind = StepKind.BeginLoop) |> List.map (fun s -> s.Variable + 1)
 
-        { Name = graph.Name
-          Source = source (CSharp.dialectOf options.InstructionSet) lowered layout true
-          Graph = graphText
-          Schedule = scheduleText lowered
-          Loops = source C99.dialect lowered layout false
-          KernelCount = lowered.Kernels.Length
-          Steps = Array.ofList lowered.Steps
-          Buffers = bufferPlans lowered.Buffers layout
-          WorkspaceBytes = layout.WorkspaceBytes
-          ScratchBytes = layout.ScratchBytes
-          VariableCount = List.fold max extents.Length loops
-          Extents = [| for i in extents -> { Name = i.Extent.Runtime.Value; Capacity = i.Capacity } |]
-          Inputs = graph.Inputs |> Array.map (fun (s, id) -> slot graph s.Name id (leaf id) (leaf id))
-          States =
-            graph.States
-            |> Array.mapi (fun k s -> let struct (current, next) = (let a, b = lowered.StateBuffers[k] in struct (a, b)) in slot graph s.Name s.Current current next)
-          Outputs =
-            graph.Outputs
-            |> Array.mapi (fun k o ->
-                { Slot = slot graph o.Name o.Node lowered.Outputs[k] lowered.Outputs[k]
-                  Kind = o.Kind
-                  Message = o.Message }) }
+        let extents =
+            graph.Indices
+            |> Seq.filter (fun i -> i.Extent.Runtime.IsSome)
+            |> Seq.distinctBy (fun i -> i.Extent.Runtime)
+            |> List.ofSeq
+
+        let loops =
+            lowered.Steps
+            |> List.filter (fun s -> s.Kind = StepKind.BeginLoop)
+            |> List.map (fun s -> s.Variable + 1)
+
+        {
+            Name = graph.Name
+            Source = source (CSharp.dialectOf options.InstructionSet) lowered layout true
+            Graph = graphText
+            Schedule = scheduleText lowered
+            Loops = source C99.dialect lowered layout false
+            KernelCount = lowered.Kernels.Length
+            Steps = Array.ofList lowered.Steps
+            Buffers = bufferPlans lowered.Buffers layout
+            WorkspaceBytes = layout.WorkspaceBytes
+            ScratchBytes = layout.ScratchBytes
+            VariableCount = List.fold max extents.Length loops
+            Extents = [| for i in extents -> { Name = i.Extent.Runtime.Value; Capacity = i.Capacity } |]
+            Inputs = graph.Inputs |> Array.map (fun (s, id) -> slot graph s.Name id (leaf id) (leaf id))
+            States =
+                graph.States
+                |> Array.mapi (fun k s ->
+                    let struct (current, next) = (let a, b = lowered.StateBuffers[k] in struct (a, b)) in
+                    slot graph s.Name s.Current current next)
+            Outputs =
+                graph.Outputs
+                |> Array.mapi (fun k o ->
+                    {
+                        Slot = slot graph o.Name o.Node lowered.Outputs[k] lowered.Outputs[k]
+                        Kind = o.Kind
+                        Message = o.Message
+                    })
+        }
 
     /// A program closed under options. Its text differs whenever its meaning does.
-    type Closed =
-        { Graph: Graph
-          ScanOf: Scan -> int
-          Text: string }
+    type Closed = { Graph: Graph; ScanOf: Scan -> int; Text: string }
 
     let close (options: CompileOptions) (program: Program) : Closed =
         let struct (graph, scanOf) = Closing.Close(options, program)
@@ -127,9 +150,7 @@ module Compile =
         if options.Verify then
             Graph.verify graph
 
-        { Graph = graph
-          ScanOf = scanOf
-          Text = Graph.print graph scanOf }
+        { Graph = graph; ScanOf = scanOf; Text = Graph.print graph scanOf }
 
     let lower (options: CompileOptions) (closed: Closed) : CompiledProgram =
         let lowered = Lowering.lower options closed.Graph closed.ScanOf

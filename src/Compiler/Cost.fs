@@ -32,7 +32,12 @@ module Cost =
         | Philox _ -> 120.0
         | When(_, body) -> statements body
         | Statement.Loop loop ->
-            let times = if loop.Variable.Kind = LoopKind.Lane then lanes loop.To else count loop.To - float loop.From
+            let times =
+                if loop.Variable.Kind = LoopKind.Lane then
+                    lanes loop.To
+                else
+                    count loop.To - float loop.From
+
             max 1.0 times * statements loop.Body
         | ReduceLanes r -> lanes r.Count * (statements r.LaneBody + float r.Terms.Length) + 30.0
 

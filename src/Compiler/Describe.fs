@@ -15,7 +15,9 @@ module Describe =
         | Op.Dot _ -> "dot"
         | Op.Reduce(op, _, held) ->
             let over = held |> List.map (fun i -> i.Name)
-            (string op).ToLowerInvariant() + (if over.IsEmpty then "" else $""" over {String.Join(", ", over)}""")
+
+            (string op).ToLowerInvariant()
+            + (if over.IsEmpty then "" else $""" over {String.Join(", ", over)}""")
         | op ->
             let text = Graph.opText graph.IndexOf (fun _ -> 0) (fun s -> s.Name) op
             text.Split('(')[0]
@@ -31,8 +33,7 @@ module Describe =
     let rec nest (graph: Graph) (depth: int) (item: Item) : string list =
         let indent = String(' ', 4 + 2 * depth)
 
-        let flush (nodes: Node list) =
-            if nodes.IsEmpty then [] else [ indent + summary graph (List.rev nodes) ]
+        let flush (nodes: Node list) = if nodes.IsEmpty then [] else [ indent + summary graph (List.rev nodes) ]
 
         let mutable lines = []
         let mutable run = []

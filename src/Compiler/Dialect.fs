@@ -2,37 +2,41 @@ namespace Inference.Compiler
 
 /// How a target writes operations on vectors of lanes.
 type VectorDialect =
-    { /// Bytes of a vector.
-      Bytes: int
-      Type: ScalarType -> string
-      Op: Arith -> ScalarType -> string[] -> string
-      /// A scalar expression in every lane.
-      Broadcast: ScalarType -> string -> string
-      Load: ScalarType -> string -> string
-      Store: ScalarType -> string -> string -> string
-      /// Elements at computed positions: type, buffer, vector of positions.
-      Gather: ScalarType -> string -> string -> string
-      /// Elements a fixed step apart: type, buffer, position of the first lane's, step.
-      Strided: ScalarType -> string -> string -> string -> string
-      /// One lane's value: type, vector, lane.
-      Lane: ScalarType -> string -> string -> string
-      /// The numbers 0, 1, 2, … of the lanes added to a start: type of the lanes' width.
-      Count: ScalarType -> string -> string
-      Philox: string[] -> string[] -> string }
+    {
+        /// Bytes of a vector.
+        Bytes: int
+        Type: ScalarType -> string
+        Op: Arith -> ScalarType -> string[] -> string
+        /// A scalar expression in every lane.
+        Broadcast: ScalarType -> string -> string
+        Load: ScalarType -> string -> string
+        Store: ScalarType -> string -> string -> string
+        /// Elements at computed positions: type, buffer, vector of positions.
+        Gather: ScalarType -> string -> string -> string
+        /// Elements a fixed step apart: type, buffer, position of the first lane's, step.
+        Strided: ScalarType -> string -> string -> string -> string
+        /// One lane's value: type, vector, lane.
+        Lane: ScalarType -> string -> string -> string
+        /// The numbers 0, 1, 2, … of the lanes added to a start: type of the lanes' width.
+        Count: ScalarType -> string -> string
+        Philox: string[] -> string[] -> string
+    }
 
 /// How a C-like target writes types, literals and scalar operations. The printer knows the rest.
 type Dialect =
-    { TypeName: ScalarType -> string
-      Literal: Operand -> string
-      /// Operation, type of its (last) operands, operands.
-      Op: Arith -> ScalarType -> string[] -> string
-      Philox: string[] -> string[] -> string
-      /// The type of loop variables and positions.
-      Position: string
-      /// Reserves sixteen elements: type and name.
-      Reserve: ScalarType -> string -> string
-      Signature: string -> string
-      /// Text before and after the kernels.
-      Preamble: string
-      Postamble: string
-      Vector: VectorDialect option }
+    {
+        TypeName: ScalarType -> string
+        Literal: Operand -> string
+        /// Operation, type of its (last) operands, operands.
+        Op: Arith -> ScalarType -> string[] -> string
+        Philox: string[] -> string[] -> string
+        /// The type of loop variables and positions.
+        Position: string
+        /// Reserves sixteen elements: type and name.
+        Reserve: ScalarType -> string -> string
+        Signature: string -> string
+        /// Text before and after the kernels.
+        Preamble: string
+        Postamble: string
+        Vector: VectorDialect option
+    }

@@ -11,13 +11,14 @@ type DrawStatements(context: Context, values: Values, statements: Statements) =
     /// Row-major position over a list of indices.
     let flat (env: Point) (indices: FreeIndex list) =
         indices
-        |> List.fold
-            (fun acc i -> acc * int64 i.Capacity + (env.At |> Map.tryFind (graph.IndexOf i) |> Option.defaultValue zero))
-            zero
+        |> List.fold (fun acc i -> acc * int64 i.Capacity + (env.At |> Map.tryFind (graph.IndexOf i) |> Option.defaultValue zero)) zero
 
     /// The place of a draw within its four, if it is known.
     let placeInFour (draw: Address) =
-        let known = draw.Loops |> List.forall (fun (_, c) -> c % 4L = 0L) && draw.Vars |> List.forall (fun (_, c) -> c % 4L = 0L)
+        let known =
+            draw.Loops |> List.forall (fun (_, c) -> c % 4L = 0L)
+            && draw.Vars |> List.forall (fun (_, c) -> c % 4L = 0L)
+
         if known then Some(int (draw.Constant % 4L)) else None
 
     /// Words to numbers in (0, 1): the upper 23 bits in single precision, all 32 in double.
@@ -33,6 +34,7 @@ type DrawStatements(context: Context, values: Values, statements: Statements) =
     member private _.Four(e: Emitter, spec: RandomSpec, env, count: int, first: Address, key: Operand[]) =
         let struct (time, element) = Coordinate.divide e first (int64 count)
         let struct (block, _) = Coordinate.divide e element 4L
+
         let word (a: Address) =
             match Coordinate.operand e a with
             | Operand.Int(_, v) -> e.Int(ScalarType.U32, int64 (uint32 v))
@@ -56,7 +58,12 @@ type DrawStatements(context: Context, values: Values, statements: Statements) =
     member d.At(scope: Scope, item, env, n: Node, spec: RandomSpec, draw: Address) =
         let e = scope.Emitter
         let t = Buffers.ScalarOf n.DType
-        let key = [| values.Read(scope, item, env, n.Inputs[0], [||]); values.Read(scope, item, env, n.Inputs[1], [||]) |]
+
+        let key =
+            [|
+                values.Read(scope, item, env, n.Inputs[0], [||])
+                values.Read(scope, item, env, n.Inputs[1], [||])
+            |]
 
         match placeInFour draw with
         | Some place ->
@@ -85,9 +92,15 @@ type DrawStatements(context: Context, values: Values, statements: Statements) =
             for k in 0 .. n.Count - 1 do
                 keep scope (Address.Of(int64 k))
         else
-            statements.Sequential(scope, "four", 0L, Bound.Fixed(int64 (n.Count / 4)), fun inner four ->
-                for k in 0..3 do
-                    keep inner (four * 4L + Address.Of(int64 k)))
+            statements.Sequential(
+                scope,
+                "four",
+                0L,
+                Bound.Fixed(int64 (n.Count / 4)),
+                fun inner four ->
+                    for k in 0..3 do
+                        keep inner (four * 4L + Address.Of(int64 k))
+            )
 
             for k in n.Count / 4 * 4 .. n.Count - 1 do
                 keep scope (Address.Of(int64 k))

@@ -9,11 +9,15 @@ type Emitter private (parent: Emitter option, nextId: int ref) =
     let statements = ResizeArray<Statement>()
     let known = Dictionary<struct (Arith * Operand * Operand * Operand), Operand>(HashIdentity.Structural)
     let loopValues = Dictionary<LoopVar, Var>(HashIdentity.Reference)
-    let philox = Dictionary<struct (Operand * Operand * Operand * Operand * Operand), Operand[]>(HashIdentity.Structural)
+
+    let philox =
+        Dictionary<struct (Operand * Operand * Operand * Operand * Operand), Operand[]>(HashIdentity.Structural)
+
     let products = Dictionary<Var, struct (Operand * Operand)>(HashIdentity.Reference)
     let none = Operand.Int(ScalarType.Bool, -1L)
 
     new() = Emitter(None, ref 0)
+
     member private _.Find(key) : Operand option =
         match known.TryGetValue key, parent with
         | (true, v), _ -> Some v

@@ -109,8 +109,7 @@ module Fold =
         | Operand.Float(_, v) when t = ScalarType.F32 || t = ScalarType.F64 -> Some(Operand.Float(t, round t v))
         | Operand.Int(s, v) when (t = ScalarType.F32 || t = ScalarType.F64) && s <> ScalarType.U64 ->
             Some(Operand.Float(t, round t (double v)))
-        | Operand.Int(_, v) when t <> ScalarType.Bool && t <> ScalarType.F32 && t <> ScalarType.F64 ->
-            Some(Operand.Int(t, wrap t v))
+        | Operand.Int(_, v) when t <> ScalarType.Bool && t <> ScalarType.F32 && t <> ScalarType.F64 -> Some(Operand.Int(t, wrap t v))
         | _ -> None
 
     /// The value of an operation whose operands are known, or one operand that it must equal.

@@ -6,46 +6,37 @@ open Inference
 
 /// A node of a closed graph. Nodes are numbered so that operands come first; only carries refer back, through their scan.
 type Node =
-    { Id: int
-      Op: Op
-      Inputs: int[]
-      Shape: int[]
-      DType: DType
-      /// Free indices, ascending.
-      Indices: int[] }
+    {
+        Id: int
+        Op: Op
+        Inputs: int[]
+        Shape: int[]
+        DType: DType
+        /// Free indices, ascending.
+        Indices: int[]
+    }
 
     member node.Count = Array.fold (*) 1 node.Shape
 
 /// A sequential loop of a closed graph.
-type GraphScan =
-    { Index: int
-      Inits: int[]
-      Carries: int[]
-      Nexts: int[] }
+type GraphScan = { Index: int; Inits: int[]; Carries: int[]; Nexts: int[] }
 
 /// What a graph's output is for.
-type GraphOutput =
-    { Name: string
-      Node: int
-      Kind: OutputKind
-      Message: string }
+type GraphOutput = { Name: string; Node: int; Kind: OutputKind; Message: string }
 
-type GraphState =
-    { Name: string
-      Slot: InputSlot
-      Initial: double[]
-      Current: int
-      Next: int }
+type GraphState = { Name: string; Slot: InputSlot; Initial: double[]; Current: int; Next: int }
 
 /// A program as numbered nodes, shared and cleaned.
 type Graph =
-    { Name: string
-      Nodes: Node[]
-      Indices: FreeIndex[]
-      Scans: GraphScan[]
-      Inputs: (InputSlot * int)[]
-      States: GraphState[]
-      Outputs: GraphOutput[] }
+    {
+        Name: string
+        Nodes: Node[]
+        Indices: FreeIndex[]
+        Scans: GraphScan[]
+        Inputs: (InputSlot * int)[]
+        States: GraphState[]
+        Outputs: GraphOutput[]
+    }
 
     member graph.IndexOf(i: FreeIndex) = Array.IndexOf(graph.Indices, i)
 
@@ -103,32 +94,44 @@ module Graph =
     let dtypeText (t: DType) = (string t).ToLowerInvariant()
 
     let nodeText (graph: Graph) (text: Op -> string) (n: Node) =
-        let over = if n.Indices.Length = 0 then "" else " over " + list (n.Indices |> Array.map (fun i -> graph.Indices[i].Name))
+        let over =
+            if n.Indices.Length = 0 then
+                ""
+            else
+                " over " + list (n.Indices |> Array.map (fun i -> graph.Indices[i].Name))
+
         let inputs = n.Inputs |> Array.map (fun i -> $"%%{i}") |> String.concat " "
         $"%%{n.Id} = {text n.Op} {inputs} : {dtypeText n.DType}[{list n.Shape}]{over}"
 
     /// The graph as text for people; equal graphs print equally, so that it also identifies a compilation.
     let print (graph: Graph) (scanOf: Scan -> int) =
-        let text =
-            opText graph.IndexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name)
+        let text = opText graph.IndexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name)
 
         let indexLine k (i: FreeIndex) =
-            let count = match i.Extent.Runtime with None -> string i.Capacity | Some n -> $"{n} ≤ {i.Capacity}"
+            let count =
+                match i.Extent.Runtime with
+                | None -> string i.Capacity
+                | Some n -> $"{n} ≤ {i.Capacity}"
+
             $"index i{k} = {i.Kind} \"{i.Name}\" {count}"
 
-        let scanLine k (s: GraphScan) = $"scan s{k} over i{s.Index}: from {list s.Inits}, carries {list s.Carries}, next {list s.Nexts}"
+        let scanLine k (s: GraphScan) =
+            $"scan s{k} over i{s.Index}: from {list s.Inits}, carries {list s.Carries}, next {list s.Nexts}"
+
         let stateLine (s: GraphState) = $"state {s.Name}: %%{s.Current} becomes %%{s.Next}, from {digest s.Initial}"
         let outputLine (o: GraphOutput) = $"output {o.Name} ({o.Kind}): %%{o.Node} {o.Message}"
 
         String.Join(
             "\n",
-            [ yield $"program {graph.Name}"
-              yield! graph.Indices |> Seq.mapi indexLine
-              yield! graph.Nodes |> Seq.map (nodeText graph text)
-              yield! graph.Scans |> Seq.mapi scanLine
-              yield! graph.States |> Seq.map stateLine
-              yield! graph.Outputs |> Seq.map outputLine
-              yield "" ]
+            [
+                yield $"program {graph.Name}"
+                yield! graph.Indices |> Seq.mapi indexLine
+                yield! graph.Nodes |> Seq.map (nodeText graph text)
+                yield! graph.Scans |> Seq.mapi scanLine
+                yield! graph.States |> Seq.map stateLine
+                yield! graph.Outputs |> Seq.map outputLine
+                yield ""
+            ]
         )
 
     /// What a node needs computed before it; a carry needs its start.

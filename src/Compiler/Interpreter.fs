@@ -7,14 +7,17 @@ open Inference
 
 /// The oracle: evaluates a program in double precision, node by node and point by point, with no cleverness at all.
 [<Sealed>]
-type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, double[]>, extents: IReadOnlyDictionary<string, int>, inDouble: bool) =
+type Interpreter
+    private (program: Program, inputs: IReadOnlyDictionary<string, double[]>, extents: IReadOnlyDictionary<string, int>, inDouble: bool) =
     let nodes =
         Traverse.postOrder
-            [ for s in program.States do
-                  yield s.Current
-                  yield s.Next
-              for _, x in program.Inputs -> x
-              for _, x in program.Outputs -> x ]
+            [
+                for s in program.States do
+                    yield s.Current
+                    yield s.Next
+                for _, x in program.Inputs -> x
+                for _, x in program.Outputs -> x
+            ]
 
     let number = Dictionary<Tensor, int>(HashIdentity.Reference)
     let indices = nodes |> Seq.collect (fun n -> n.Indices) |> Seq.distinct |> Array.ofSeq
@@ -24,9 +27,14 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
 
     do
         nodes |> Array.iteri (fun k n -> number[n] <- k)
-        nodes |> Array.iteri (fun k n -> memo[k] <- Array.zeroCreate (n.Indices |> Array.fold (fun c i -> c * i.Capacity) 1))
 
-    let value (i: FreeIndex) = match position.TryGetValue i with | true, v -> v | _ -> 0
+        nodes
+        |> Array.iteri (fun k n -> memo[k] <- Array.zeroCreate (n.Indices |> Array.fold (fun c i -> c * i.Capacity) 1))
+
+    let value (i: FreeIndex) =
+        match position.TryGetValue i with
+        | true, v -> v
+        | _ -> 0
 
     let extent (i: FreeIndex) =
         match i.Extent.Runtime with
@@ -139,7 +147,13 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
             | ReduceOp.Min -> (fun best v -> if v < best then v else best), Double.PositiveInfinity
 
         let result = Array.create x.Count start
-        let kept = [| for a in 0 .. operand.Shape.Length - 1 do if not (Array.contains a axes) then a |]
+
+        let kept =
+            [|
+                for a in 0 .. operand.Shape.Length - 1 do
+                    if not (Array.contains a axes) then
+                        a
+            |]
 
         over held (fun () ->
             at operand
@@ -151,7 +165,13 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
         result
 
     and contract semiring (left: int[]) (right: int[]) held (x: Tensor) (a: Tensor) (b: Tensor) =
-        let rest (t: Tensor) gone = [| for k in 0 .. t.Shape.Length - 1 do if not (Array.contains k gone) then k |]
+        let rest (t: Tensor) gone =
+            [|
+                for k in 0 .. t.Shape.Length - 1 do
+                    if not (Array.contains k gone) then
+                        k
+            |]
+
         let restA, restB = rest a left, rest b right
         let inner = left |> Array.map (fun k -> a.Shape[k])
         let terms = Array.init x.Count (fun _ -> ResizeArray<double>())
@@ -170,7 +190,14 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
                     left |> Array.iteri (fun j axis -> ca[axis] <- k[j])
                     right |> Array.iteri (fun j axis -> cb[axis] <- k[j])
                     let p, q = va[flatten a.Shape ca], vb[flatten b.Shape cb]
-                    terms[out].Add(match semiring with Semiring.SumProduct -> p * q | Semiring.MaxPlus | Semiring.LogSumExpPlus -> p + q))
+
+                    terms[out]
+                        .Add(
+                            match semiring with
+                            | Semiring.SumProduct -> p * q
+                            | Semiring.MaxPlus
+                            | Semiring.LogSumExpPlus -> p + q
+                        ))
 
         terms
         |> Array.map (fun t ->
@@ -179,10 +206,15 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
             | Semiring.MaxPlus -> Seq.fold max Double.NegativeInfinity t
             | Semiring.LogSumExpPlus ->
                 let m = Seq.fold max Double.NegativeInfinity t
-                if Double.IsInfinity m then m else m + log (t |> Seq.sumBy (fun v -> exp (v - m))))
+
+                if Double.IsInfinity m then
+                    m
+                else
+                    m + log (t |> Seq.sumBy (fun v -> exp (v - m))))
 
     and rearranged (x: Tensor) : double[] =
         let operand k = at x.Inputs[k]
+
         let source (c: int[] -> int[]) =
             let v, shape = operand 0, x.Inputs[0].Shape
             Array.init x.Count (fun flat -> v[flatten shape (c (coordinates x.Shape flat))])
@@ -196,11 +228,20 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
 
         match x.Op with
         | Op.Reshape -> operand 0
-        | Op.Transpose p -> source (fun c -> let s = Array.zeroCreate p.Length in p |> Array.iteri (fun k a -> s[a] <- c[k]); s)
+        | Op.Transpose p ->
+            source (fun c ->
+                let s = Array.zeroCreate p.Length in
+                p |> Array.iteri (fun k a -> s[a] <- c[k])
+                s)
         | Op.Broadcast axes ->
             source (fun c ->
                 let s = Array.zeroCreate x.Inputs[0].Shape.Length
-                axes |> Array.iteri (fun k a -> if a >= 0 then s[a] <- c[k])
+
+                axes
+                |> Array.iteri (fun k a ->
+                    if a >= 0 then
+                        s[a] <- c[k])
+
                 s)
         | Op.Slice(first, steps) -> source (fun c -> Array.map3 (fun f d k -> f + d * k) first steps c)
         | Op.Reverse axes -> source (fun c -> c |> Array.mapi (fun a k -> if Array.contains a axes then x.Shape[a] - 1 - k else k))
@@ -209,7 +250,11 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
 
             Array.init x.Count (fun flat ->
                 let c = Array.map2 (-) (coordinates x.Shape flat) low
-                if Array.forall2 (fun k n -> k >= 0 && k < n) c shape then v[flatten shape c] else fill)
+
+                if Array.forall2 (fun k n -> k >= 0 && k < n) c shape then
+                    v[flatten shape c]
+                else
+                    fill)
         | Op.Concat axis ->
             Array.init x.Count (fun flat ->
                 let c = coordinates x.Shape flat
@@ -241,14 +286,19 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
         | Op.DynamicSlice -> let first = starts 1 in source (fun c -> Array.map2 (+) first c)
         | Op.DynamicUpdate ->
             let result, update, first = Array.copy (operand 0), operand 1, starts 2
-            update |> Array.iteri (fun flat v -> result[flatten x.Shape (Array.map2 (+) first (coordinates x.Inputs[1].Shape flat))] <- v)
+
+            update
+            |> Array.iteri (fun flat v -> result[flatten x.Shape (Array.map2 (+) first (coordinates x.Inputs[1].Shape flat))] <- v)
+
             result
         | Op.ArgMax axis ->
             let v, shape = operand 0, x.Inputs[0].Shape
 
             Array.init x.Count (fun flat ->
                 let entry k = v[flatten shape (Array.insertAt axis k (coordinates x.Shape flat))]
-                Seq.fold (fun best k -> if entry k > entry best then k else best) 0 [ 1 .. shape[axis] - 1 ] |> double)
+
+                Seq.fold (fun best k -> if entry k > entry best then k else best) 0 [ 1 .. shape[axis] - 1 ]
+                |> double)
         | Op.CumSum axis ->
             let v = operand 0
 
@@ -256,10 +306,18 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
                 let c = coordinates x.Shape flat
                 Seq.sumBy (fun k -> v[flatten x.Shape (Array.updateAt axis k c)]) [ 0 .. c[axis] ])
         | Op.KthLargest k ->
-            let ranked = operand 0 |> Array.map (fun v -> if Double.IsNaN v then Double.NegativeInfinity else v) |> Array.sortDescending
+            let ranked =
+                operand 0
+                |> Array.map (fun v -> if Double.IsNaN v then Double.NegativeInfinity else v)
+                |> Array.sortDescending
+
             [| ranked[k - 1] |]
         | Op.TopK k ->
-            operand 0 |> Array.indexed |> Array.sortBy (fun (p, v) -> (if Double.IsNaN v then Double.PositiveInfinity else -v), p) |> Array.take k |> Array.map (fst >> double)
+            operand 0
+            |> Array.indexed
+            |> Array.sortBy (fun (p, v) -> (if Double.IsNaN v then Double.PositiveInfinity else -v), p)
+            |> Array.take k
+            |> Array.map (fst >> double)
         | _ -> invalidOp $"{x.Op} rearranges nothing."
 
     and compute (x: Tensor) : double[] =
@@ -274,7 +332,11 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
              | true, v -> invalidArg slot.Name $"The input \"{slot.Name}\" needs {x.Count} numbers; {v.Length} came."
              | _ ->
                  match program.States |> Array.tryFind (fun s -> obj.ReferenceEquals(s.Slot, slot)) with
-                 | Some s -> if s.Initial.Length = x.Count then s.Initial else Array.create x.Count s.Initial[0]
+                 | Some s ->
+                     if s.Initial.Length = x.Count then
+                         s.Initial
+                     else
+                         Array.create x.Count s.Initial[0]
                  | None -> invalidArg slot.Name $"The input \"{slot.Name}\" has no value.")
         | Op.Position i -> [| double (value i) |]
         | Op.ExtentOf i -> [| double (extent i) |]
@@ -321,7 +383,17 @@ type Interpreter private (program: Program, inputs: IReadOnlyDictionary<string, 
                 states[s.Slot.Name] <- at s.Next
 
         let mutable failure: exn = null
-        let thread = Thread((fun () -> try work () with e -> failure <- e), 1 <<< 30)
+
+        let thread =
+            Thread(
+                (fun () ->
+                    try
+                        work ()
+                    with e ->
+                        failure <- e),
+                1 <<< 30
+            )
+
         thread.Start()
         thread.Join()
 

@@ -57,13 +57,19 @@ type Operand =
 
     override a.Equals other =
         match a, other with
-        | Var x, (:? Operand as o) -> (match o with Var y -> obj.ReferenceEquals(x, y) | _ -> false)
+        | Var x, (:? Operand as o) ->
+            (match o with
+             | Var y -> obj.ReferenceEquals(x, y)
+             | _ -> false)
         | Float(t, x), (:? Operand as o) ->
             // by bits: 0 and −0 differ, and a NaN equals itself
             (match o with
              | Float(u, y) -> t = u && System.BitConverter.DoubleToInt64Bits x = System.BitConverter.DoubleToInt64Bits y
              | _ -> false)
-        | Int(t, x), (:? Operand as o) -> (match o with Int(u, y) -> t = u && x = y | _ -> false)
+        | Int(t, x), (:? Operand as o) ->
+            (match o with
+             | Int(u, y) -> t = u && x = y
+             | _ -> false)
         | _ -> false
 
     override a.GetHashCode() =
@@ -111,10 +117,12 @@ type Arith =
 
 /// An affine address: constant + Σ coefficient·variable, in elements of the buffer.
 type Address =
-    { Constant: int64
-      Loops: (LoopVar * int64) list
-      /// Whole-number variables that the program computed.
-      Vars: (Var * int64) list }
+    {
+        Constant: int64
+        Loops: (LoopVar * int64) list
+        /// Whole-number variables that the program computed.
+        Vars: (Var * int64) list
+    }
 
     static member Of(constant: int64) = { Constant = constant; Loops = []; Vars = [] }
     static member Of(variable: LoopVar) = { Constant = 0L; Loops = [ variable, 1L ]; Vars = [] }
@@ -129,17 +137,21 @@ type Address =
         List.fold add a b |> List.filter (fun (_, c) -> c <> 0L)
 
     static member (+)(a: Address, b: Address) =
-        { Constant = a.Constant + b.Constant
-          Loops = Address.Merge(a.Loops, b.Loops)
-          Vars = Address.Merge(a.Vars, b.Vars) }
+        {
+            Constant = a.Constant + b.Constant
+            Loops = Address.Merge(a.Loops, b.Loops)
+            Vars = Address.Merge(a.Vars, b.Vars)
+        }
 
     static member (*)(a: Address, factor: int64) =
         if factor = 0L then
             Address.Of 0L
         else
-            { Constant = a.Constant * factor
-              Loops = a.Loops |> List.map (fun (v, c) -> v, c * factor)
-              Vars = a.Vars |> List.map (fun (v, c) -> v, c * factor) }
+            {
+                Constant = a.Constant * factor
+                Loops = a.Loops |> List.map (fun (v, c) -> v, c * factor)
+                Vars = a.Vars |> List.map (fun (v, c) -> v, c * factor)
+            }
 
     /// The value, if it is known now.
     member a.TryConstant = if a.Loops.IsEmpty && a.Vars.IsEmpty then Some a.Constant else None
@@ -170,24 +182,18 @@ type Statement =
     | ReduceLanes of LaneReduction
 
 and Loop =
-    { Variable: LoopVar
-      From: int64
-      To: Bound
-      Step: int64
-      Body: Statement list }
+    { Variable: LoopVar; From: int64; To: Bound; Step: int64; Body: Statement list }
 
 /// Reductions over a lane loop in one fixed order, whatever the vector width: sixteen accumulators, lane l into l mod 16,
 /// then a tree of halves (8, 4, 2, 1).
-and LaneReduction =
-    { Lane: LoopVar
-      Count: Bound
-      LaneBody: Statement list
-      Terms: LaneTerm list }
+and LaneReduction = { Lane: LoopVar; Count: Bound; LaneBody: Statement list; Terms: LaneTerm list }
 
 and LaneTerm =
-    { Combine: Arith
-      Identity: Operand
-      Value: Operand
-      /// If given, the term is Value·Factor, accumulated with Fma.
-      Factor: Operand option
-      Result: Var }
+    {
+        Combine: Arith
+        Identity: Operand
+        Value: Operand
+        /// If given, the term is Value·Factor, accumulated with Fma.
+        Factor: Operand option
+        Result: Var
+    }

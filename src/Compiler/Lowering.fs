@@ -12,7 +12,12 @@ module Lowering =
     let private addLeaves (graph: Graph) (buffers: Buffers) =
         let leaves = Dictionary<int, int>()
         // lanes of a padded tile may read up to a tile of rows behind the end
-        let slack (n: Node) = if n.Shape.Length = 0 then 64L else 64L + 64L * int64 (n.Count / max 1 n.Shape[0])
+        let slack (n: Node) =
+            if n.Shape.Length = 0 then
+                64L
+            else
+                64L + 64L * int64 (n.Count / max 1 n.Shape[0])
+
         let isState id = graph.States |> Array.exists (fun s -> s.Current = id)
 
         for slot, id in graph.Inputs do
@@ -40,16 +45,24 @@ module Lowering =
         |> Seq.tryLast
 
     let private dense (buffer: int) (n: Node) =
-        { Buffer = buffer
-          IndexStride = Map.empty
-          ElementStride = Buffers.Strides(n.Shape, 1L)
-          Scratch = false }
+        {
+            Buffer = buffer
+            IndexStride = Map.empty
+            ElementStride = Buffers.Strides(n.Shape, 1L)
+            Scratch = false
+        }
 
     let private local (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
         let lane =
-            lanesOf graph roles n.Indices |> Option.map (fun i -> i, min 64L (roundUp graph.Indices[i].Capacity 16))
+            lanesOf graph roles n.Indices
+            |> Option.map (fun i -> i, min 64L (roundUp graph.Indices[i].Capacity 16))
 
-        let inner = indices |> Seq.filter (fun i -> roles.Role[i] = Role.Inner) |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
+        let inner =
+            indices
+            |> Seq.filter (fun i -> roles.Role[i] = Role.Inner)
+            |> Seq.map (fun i -> i, graph.Indices[i].Capacity)
+            |> List.ofSeq
+
         buffers.Allocate(name, n.DType, n.Shape, inner, lane, lane.IsSome)
 
     /// The length of a row of lanes: whole tiles, and one cache line more for long rows, because rows a power of two apart
@@ -77,7 +90,10 @@ module Lowering =
             | Sink.State k ->
                 let name = graph.States[k].Name
                 let current = context.Leaves[graph.States[k].Current]
-                let buffer = buffers.Dense(name + " next", BufferKind.State, n.DType, n.Shape, buffers[current].Slack, null)
+
+                let buffer =
+                    buffers.Dense(name + " next", BufferKind.State, n.DType, n.Shape, buffers[current].Slack, null)
+
                 states[k] <- (current, buffer)
                 context.Storage[id] <- dense buffer n
 
@@ -85,7 +101,10 @@ module Lowering =
             let s = graph.Scans[scan]
             let init = graph.Nodes[s.Inits[k]]
             let n = if s.Carries[k] >= 0 then graph.Nodes[s.Carries[k]] else init
-            let inside i = i <> s.Index && (roles.Role[i] <> Role.Inner || roles.Rank[i] > roles.Rank[s.Index])
+
+            let inside i =
+                i <> s.Index && (roles.Role[i] <> Role.Inner || roles.Rank[i] > roles.Rank[s.Index])
+
             let name = $"carry{scan}.{k}"
 
             context.CarryStorage[struct (scan, k)] <-
@@ -98,10 +117,12 @@ module Lowering =
             let n = graph.Nodes[id]
 
             match graph.Nodes[n.Inputs[0]].Op with
-            | Op.Carry(s, k) -> context.CarryNeeds.Add(struct (context.ScanOf s, k)) |> ignore
-                                (match context.CarryStorage.TryGetValue(struct (context.ScanOf s, k)) with
-                                 | true, storage -> Some storage
-                                 | _ -> None)
+            | Op.Carry(s, k) ->
+                context.CarryNeeds.Add(struct (context.ScanOf s, k)) |> ignore
+
+                (match context.CarryStorage.TryGetValue(struct (context.ScanOf s, k)) with
+                 | true, storage -> Some storage
+                 | _ -> None)
             | _ -> Some(dense context.Leaves[n.Inputs[0]] n)
 
         for id in sunk.InPlace do
@@ -126,18 +147,20 @@ module Lowering =
         let buffers = Buffers()
 
         let context =
-            { Graph = graph
-              ScanOf = scanOf
-              Roles = roles
-              Schedule = schedule
-              Buffers = buffers
-              Options = options
-              Storage = Dictionary()
-              CarryStorage = Dictionary()
-              CarryRegisters = Dictionary()
-              Needs = needs
-              CarryNeeds = carryNeeds
-              Leaves = addLeaves graph buffers }
+            {
+                Graph = graph
+                ScanOf = scanOf
+                Roles = roles
+                Schedule = schedule
+                Buffers = buffers
+                Options = options
+                Storage = Dictionary()
+                CarryStorage = Dictionary()
+                CarryRegisters = Dictionary()
+                Needs = needs
+                CarryNeeds = carryNeeds
+                Leaves = addLeaves graph buffers
+            }
 
         let states = graph.States |> Array.map (fun s -> context.Leaves[s.Current], context.Leaves[s.Current])
         let outputs = Array.create graph.Outputs.Length -1
@@ -151,12 +174,14 @@ module Lowering =
         let kernels = Kernels(context, values, statements, nests, extents)
         kernels.Emit(schedule.Root, Map.empty)
 
-        { Kernels = kernels.Kernels
-          Steps = kernels.Steps
-          Buffers = buffers
-          Context = context
-          Outputs = outputs
-          StateBuffers = states }
+        {
+            Kernels = kernels.Kernels
+            Steps = kernels.Steps
+            Buffers = buffers
+            Context = context
+            Outputs = outputs
+            StateBuffers = states
+        }
 
     let lower (options: CompileOptions) (graph: Graph) (scanOf: Scan -> int) : Lowered =
         let sunk = Sinks.add graph scanOf
@@ -169,7 +194,9 @@ module Lowering =
 
         let needs = Dictionary<int, Need>()
         let carryNeeds = HashSet<struct (int * int)>()
-        let snapshot () = (needs |> Seq.map (fun kv -> kv.Key, kv.Value) |> Set.ofSeq, Set.ofSeq carryNeeds)
+
+        let snapshot () =
+            (needs |> Seq.map (fun kv -> kv.Key, kv.Value) |> Set.ofSeq, Set.ofSeq carryNeeds)
 
         let rec settle count =
             let before = snapshot ()

@@ -4,10 +4,7 @@ open System
 open System.Collections.Generic
 
 /// Where each buffer lies. Temporaries that are never alive together share memory; scratch lies in each worker's own.
-type Layout =
-    { Offsets: int64[]
-      WorkspaceBytes: int64
-      ScratchBytes: int64 }
+type Layout = { Offsets: int64[]; WorkspaceBytes: int64; ScratchBytes: int64 }
 
 [<RequireQualifiedAccess>]
 module MemoryPlan =
@@ -96,7 +93,12 @@ module MemoryPlan =
 
         for k in temporaries |> Seq.sortBy (fun k -> -(bytesOf buffers[k]), k) do
             let size = bytesOf buffers[k]
-            let occupied = placed |> Seq.filter (fun (struct (other, _, _)) -> meets k other) |> Seq.sortBy (fun (struct (_, at, _)) -> at)
+
+            let occupied =
+                placed
+                |> Seq.filter (fun (struct (other, _, _)) -> meets k other)
+                |> Seq.sortBy (fun (struct (_, at, _)) -> at)
+
             let mutable at = lasting
 
             for struct (_, from, upTo) in occupied do
@@ -107,6 +109,4 @@ module MemoryPlan =
             placed.Add(struct (k, at, at + size))
             top <- max top (at + size)
 
-        { Offsets = offsets
-          WorkspaceBytes = top
-          ScratchBytes = scratch }
+        { Offsets = offsets; WorkspaceBytes = top; ScratchBytes = scratch }

@@ -15,11 +15,13 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
     /// The nodes that accumulate over a loop, however deep inside it they stand.
     let rec accumulating (loop: Item) (below: Item) : Item list =
-        [ for child in below.Children do
-              if child.Key.IsSome then
-                  yield! accumulating loop child
-              elif child.Accumulates > 0 && obj.ReferenceEquals(climb child child.Accumulates, loop) then
-                  yield child ]
+        [
+            for child in below.Children do
+                if child.Key.IsSome then
+                    yield! accumulating loop child
+                elif child.Accumulates > 0 && obj.ReferenceEquals(climb child child.Accumulates, loop) then
+                    yield child
+        ]
 
     let innerIndices (n: Node) = n.Indices |> Array.filter (fun i -> context.Roles.Role[i] = Role.Inner)
 
@@ -81,8 +83,14 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         for flat in 0 .. n.Count - 1 do
             let outer = Coordinate.unflatten scope.Emitter n.Shape (Address.Of(int64 flat))
 
-            statements.ForEach(scope, env, statements.ReducedShape n, None, true, fun inner env c ->
-                statements.Add(inner, total[flat], op, statements.Term(inner, item, env, n, outer, c)))
+            statements.ForEach(
+                scope,
+                env,
+                statements.ReducedShape n,
+                None,
+                true,
+                fun inner env c -> statements.Add(inner, total[flat], op, statements.Term(inner, item, env, n, outer, c))
+            )
 
     /// Declares what accumulates over a loop, runs the loop, then keeps the results.
     member private s.WithAccumulators(scope: Scope, loop: Item, env: Point, emit: unit -> unit) =
@@ -103,18 +111,24 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
                 statements.Keep(scope, env, n, c, scope.Emitter.Copy accumulators[n.Id].[flat])
 
     member private s.Loop(scope: Scope, item: Item, env: Point, index: int) =
-        s.WithAccumulators(scope, item, env, fun () ->
-            if item.Scans.Count > 0 then
-                s.ScanLoop(scope, item, env, index)
-            else
-                s.MapLoop(scope, item, env, index))
+        s.WithAccumulators(
+            scope,
+            item,
+            env,
+            fun () ->
+                if item.Scans.Count > 0 then
+                    s.ScanLoop(scope, item, env, index)
+                else
+                    s.MapLoop(scope, item, env, index)
+        )
 
     /// A loop whose steps are independent, unrolled so that random draws fall into fours.
     member private s.MapLoop(scope: Scope, item, env, index) =
         let unrolling =
             item.Children
             |> Seq.map (fun c ->
-                if c.Key.IsSome then 1
+                if c.Key.IsSome then
+                    1
                 else
                     match nodes[c.Node].Op with
                     | Op.Random spec -> draws.Unrolling(index, nodes[c.Node], spec)
@@ -129,9 +143,15 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             let whole = steps / int64 unrolling
 
             if whole > 0L then
-                statements.Sequential(scope, name, 0L, Bound.Fixed whole, fun inner a ->
-                    for k in 0 .. unrolling - 1 do
-                        s.Sequence(inner.Beside(), item, at (a * int64 unrolling + Address.Of(int64 k))))
+                statements.Sequential(
+                    scope,
+                    name,
+                    0L,
+                    Bound.Fixed whole,
+                    fun inner a ->
+                        for k in 0 .. unrolling - 1 do
+                            s.Sequence(inner.Beside(), item, at (a * int64 unrolling + Address.Of(int64 k)))
+                )
 
             for k in whole * int64 unrolling .. steps - 1L do
                 s.Sequence(scope.Beside(), item, at (Address.Of k))
@@ -148,25 +168,42 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             || innerIndices nodes[carry]
                |> Array.forall (fun i -> i = s.Index || context.Roles.Rank[i] < context.Roles.Rank[s.Index])
 
-        small && flat && not (context.CarryNeeds.Contains(struct (scan, k))) && not (context.CarryStorage.ContainsKey(struct (scan, k)))
+        small
+        && flat
+        && not (context.CarryNeeds.Contains(struct (scan, k)))
+        && not (context.CarryStorage.ContainsKey(struct (scan, k)))
 
     member private s.ScanLoop(scope: Scope, item: Item, env, index) =
-        let carried = [ for scan in item.Scans do for k in 0 .. graph.Scans[scan].Inits.Length - 1 -> scan, k ]
+        let carried =
+            [
+                for scan in item.Scans do
+                    for k in 0 .. graph.Scans[scan].Inits.Length - 1 -> scan, k
+            ]
 
         for scan, k in carried do
             s.StartCarry(scope, item, env, scan, k)
 
-        statements.Sequential(scope, graph.Indices[index].Name, 0L, values.BoundOf index, fun inner a ->
-            let env = { env with At = env.At.Add(index, a) }
-            s.Sequence(inner, item, env)
+        statements.Sequential(
+            scope,
+            graph.Indices[index].Name,
+            0L,
+            values.BoundOf index,
+            fun inner a ->
+                let env = { env with At = env.At.Add(index, a) }
+                s.Sequence(inner, item, env)
 
-            // all next values are read before any carried one changes
-            let nexts = carried |> List.map (fun (scan, k) -> scan, k, s.ReadNext(inner, item, env, scan, k))
+                // all next values are read before any carried one changes
+                let nexts = carried |> List.map (fun (scan, k) -> scan, k, s.ReadNext(inner, item, env, scan, k))
 
-            for scan, k, next in nexts do
-                match next with
-                | Some registers -> Array.iter2 (fun v value -> inner.Emitter.Append(Assign(v, value))) context.CarryRegisters[struct (scan, k)] registers
-                | None -> s.CopyNext(inner, item, env, scan, k))
+                for scan, k, next in nexts do
+                    match next with
+                    | Some registers ->
+                        Array.iter2
+                            (fun v value -> inner.Emitter.Append(Assign(v, value)))
+                            context.CarryRegisters[struct (scan, k)]
+                            registers
+                    | None -> s.CopyNext(inner, item, env, scan, k)
+        )
 
     member private s.StartCarry(scope: Scope, item, env, scan, k) =
         let init = nodes[graph.Scans[scan].Inits[k]]
@@ -188,17 +225,34 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         match context.CarryStorage.TryGetValue(struct (scan, k)) with
         | false, _ -> ()
         | true, storage ->
-            let inner = [ for KeyValue(i, _) in storage.IndexStride do if not (env.At.ContainsKey i) then i ]
+            let inner =
+                [
+                    for KeyValue(i, _) in storage.IndexStride do
+                        if not (env.At.ContainsKey i) then
+                            i
+                ]
 
             let rec over (scope: Scope) (env: Point) indices =
                 match indices with
                 | [] ->
-                    statements.ForEach(scope, env, nodes[source].Shape, None, false, fun body env c ->
-                        let value = values.Read(body, item, env, source, c)
-                        body.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value)))
+                    statements.ForEach(
+                        scope,
+                        env,
+                        nodes[source].Shape,
+                        None,
+                        false,
+                        fun body env c ->
+                            let value = values.Read(body, item, env, source, c)
+                            body.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
+                    )
                 | i :: rest ->
-                    statements.Sequential(scope, graph.Indices[i].Name, 0L, values.BoundOf i, fun body a ->
-                        over body { env with At = env.At.Add(i, a); Rebound = env.Rebound.Add i } rest)
+                    statements.Sequential(
+                        scope,
+                        graph.Indices[i].Name,
+                        0L,
+                        values.BoundOf i,
+                        fun body a -> over body { env with At = env.At.Add(i, a); Rebound = env.Rebound.Add i } rest
+                    )
 
             over scope env inner
 
@@ -229,9 +283,16 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             // readers in the loop go to the carry's own memory; the value is copied only for readers outside
             match context.Storage.TryGetValue n.Id with
             | true, storage ->
-                statements.ForEach(scope, env, n.Shape, None, false, fun inner env c ->
-                    let value = values.ReadCarry(inner, env, scan, k, c)
-                    inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value)))
+                statements.ForEach(
+                    scope,
+                    env,
+                    n.Shape,
+                    None,
+                    false,
+                    fun inner env c ->
+                        let value = values.ReadCarry(inner, env, scan, k, c)
+                        inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
+                )
             | _ -> ()
 
     member private s.Final(scope: Scope, env, n: Node, scan, k) =
@@ -241,5 +302,11 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
                 let c = Coordinate.unflatten scope.Emitter n.Shape (Address.Of(int64 flat))
                 statements.Keep(scope, env, n, c, scope.Emitter.Copy registers[flat])
         | _ ->
-            statements.ForEach(scope, env, n.Shape, None, false, fun inner env c ->
-                statements.Keep(inner, env, n, c, values.ReadCarry(inner, env, scan, k, c)))
+            statements.ForEach(
+                scope,
+                env,
+                n.Shape,
+                None,
+                false,
+                fun inner env c -> statements.Keep(inner, env, n, c, values.ReadCarry(inner, env, scan, k, c))
+            )

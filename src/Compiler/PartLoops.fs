@@ -5,17 +5,18 @@ open Inference
 
 /// A loop that carries some of the values that a traced loop carries.
 type LoopPart =
-    { Scan: Scan
-      Traced: Scan
-      /// The numbers that the carried values have in the traced loop.
-      Members: int[] }
+    {
+        Scan: Scan
+        Traced: Scan
+        /// The numbers that the carried values have in the traced loop.
+        Members: int[]
+    }
 
 /// Parts loops so that the values that one loop carries vary over the same plates: a temperature carried beside the states of a
 /// plate of samples gets a loop of its own, outside the plate. Values that need each other across a plate stay together.
 [<RequireQualifiedAccess>]
 module PartLoops =
-    let private sameIndices (a: FreeIndex[]) (b: FreeIndex[]) =
-        a.Length = b.Length && a |> Array.forall (fun i -> Array.contains i b)
+    let private sameIndices (a: FreeIndex[]) (b: FreeIndex[]) = a.Length = b.Length && a |> Array.forall (fun i -> Array.contains i b)
 
     /// For each carried value, those that its next value is computed from.
     let private dependencies (s: Scan) : Set<int>[] =
@@ -57,12 +58,19 @@ module PartLoops =
             let cycle k = Set.filter (fun j -> reach[j].Contains k) reach[k] |> Set.add k
             let cycles = [ 0 .. count - 1 ] |> List.map cycle |> List.distinct
             // those that need fewest first: every cycle stands behind those that it reads
-            let ordered = cycles |> List.sortBy (fun c -> Set.union c (c |> Seq.map (fun k -> reach[k]) |> Set.unionMany) |> Set.count)
+            let ordered =
+                cycles
+                |> List.sortBy (fun c -> Set.union c (c |> Seq.map (fun k -> reach[k]) |> Set.unionMany) |> Set.count)
 
             // a cycle joins an earlier part of the same plates if it reads none behind it
             let join (parts: Set<int> list) (c: Set<int>) =
                 let reads = c |> Seq.map (fun k -> reach[k]) |> Set.unionMany
-                let first = parts |> List.tryFindIndexBack (fun p -> not (Set.intersect p reads).IsEmpty) |> Option.defaultValue 0
+
+                let first =
+                    parts
+                    |> List.tryFindIndexBack (fun p -> not (Set.intersect p reads).IsEmpty)
+                    |> Option.defaultValue 0
+
                 let alike p = sameIndices like[Seq.head p] like[Seq.head c]
 
                 match parts |> List.indexed |> List.tryFind (fun (at, p) -> at >= first && alike p) with
@@ -79,9 +87,11 @@ module PartLoops =
             let whole = numbers.Length = s.Inits.Length
 
             let part =
-                { Scan = if whole then s else Scan(s.Index, numbers |> Array.map (fun k -> s.Inits[k]))
-                  Traced = s
-                  Members = numbers }
+                {
+                    Scan = if whole then s else Scan(s.Index, numbers |> Array.map (fun k -> s.Inits[k]))
+                    Traced = s
+                    Members = numbers
+                }
 
             numbers |> Array.iteri (fun at k -> result[k] <- struct (part, at))
 

@@ -35,10 +35,12 @@ type Item(key: Key option, node: int, parent: Item) =
 
 /// The schedule as a tree.
 type Schedule =
-    { Root: Item
-      /// The item of each placed node.
-      Location: Item[]
-      Strategies: Strategy[] }
+    {
+        Root: Item
+        /// The item of each placed node.
+        Location: Item[]
+        Strategies: Strategy[]
+    }
 
 /// Puts every placed node at the earliest place where all that it needs is complete: a node joins a loop that exists if it reads
 /// the loop's values at the same step only, and starts a new one after it otherwise.
@@ -61,7 +63,10 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     /// What is complete before a node; a final value stands behind the loop itself.
     let needs (n: Node) =
         match n.Op with
-        | Op.Final(s, _) -> graph.Scans[scanOf s].Carries |> Array.filter (fun c -> c >= 0) |> Array.append (Graph.edges graph scanOf n)
+        | Op.Final(s, _) ->
+            graph.Scans[scanOf s].Carries
+            |> Array.filter (fun c -> c >= 0)
+            |> Array.append (Graph.edges graph scanOf n)
         | _ -> Graph.edges graph scanOf n
 
     /// The placed nodes that a node reads, through views, with the indices that it reads across: `gone`, and what the views cross.
@@ -89,7 +94,12 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
         | Op.Reduce _
         | Op.Dot _ when gone |> List.exists isPlate ->
             let operandLane =
-                n.Inputs |> Seq.collect (fun i -> graph.Nodes[i].Indices) |> Seq.distinct |> Seq.filter isPlate |> lanesLast |> List.last
+                n.Inputs
+                |> Seq.collect (fun i -> graph.Nodes[i].Indices)
+                |> Seq.distinct
+                |> Seq.filter isPlate
+                |> lanesLast
+                |> List.last
 
             if List.contains operandLane gone then
                 let outputs = n.Indices |> Seq.filter (fun i -> not (isOuter i)) |> List.ofSeq
@@ -153,8 +163,7 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
         | Some(Key.Within _) -> item.Scans.Count > 0
         | _ -> false
 
-    let readsFrom (item: Item) (deps: (int * Set<int>) list) =
-        deps |> List.exists (fun (d, _) -> not (isNull (childOf item location[d])))
+    let readsFrom (item: Item) (deps: (int * Set<int>) list) = deps |> List.exists (fun (d, _) -> not (isNull (childOf item location[d])))
 
     /// Whether a node may join an item: off the cycle of a scan and reading none of its steps, it stays out of the scan's loop.
     let mayJoin (item: Item) key deps (isUnit: bool) =
@@ -196,9 +205,11 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     /// The scan whose unit holds a node, outermost first, below the scans already entered.
     let unitOf (entered: Set<int>) n =
         let candidates =
-            [ for k in 0 .. roles.Unit.Length - 1 do
-                  if not (entered.Contains k) && roles.Unit[k].Contains n then
-                      k ]
+            [
+                for k in 0 .. roles.Unit.Length - 1 do
+                    if not (entered.Contains k) && roles.Unit[k].Contains n then
+                        k
+            ]
 
         match candidates with
         | [] -> -1
@@ -211,7 +222,11 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
         for n in nodes do
             unit[n] <- unitOf entered n
 
-        let representative n = match unit[n] with | -1 -> n | k -> -1 - k
+        let representative n =
+            match unit[n] with
+            | -1 -> n
+            | k -> -1 - k
+
         let members = nodes |> Array.groupBy representative |> dict
         let waiting = Dictionary<int, int>()
         let followers = Dictionary<int, ResizeArray<int>>()
@@ -241,15 +256,17 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
             if waiting[r] = 0 then
                 ready.Enqueue(r, priority r)
 
-        [ while ready.Count > 0 do
-              let r = ready.Dequeue()
-              yield (if r < 0 then -1 - r else -1), members[r]
+        [
+            while ready.Count > 0 do
+                let r = ready.Dequeue()
+                yield (if r < 0 then -1 - r else -1), members[r]
 
-              for f in followers[r] do
-                  waiting[f] <- waiting[f] - 1
+                for f in followers[r] do
+                    waiting[f] <- waiting[f] - 1
 
-                  if waiting[f] = 0 then
-                      ready.Enqueue(f, priority f) ]
+                    if waiting[f] = 0 then
+                        ready.Enqueue(f, priority f)
+        ]
 
     let rec placeAll (start: Item) skip (entered: Set<int>) (nodes: int[]) =
         for scan, members in grouped entered nodes do
@@ -273,9 +290,11 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
         let inside = HashSet<int>(members)
 
         let outside =
-            [ for n in members do
-                  yield! needs graph.Nodes[n]
-              yield! s.Nexts ]
+            [
+                for n in members do
+                    yield! needs graph.Nodes[n]
+                yield! s.Nexts
+            ]
             |> List.distinct
             |> List.filter (inside.Contains >> not)
             |> List.collect (fun d ->
@@ -286,7 +305,12 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
 
         // the loop encloses what varies with its index: its path is that of all its carries together, up to the index
         let carries = s.Carries |> Array.filter (fun c -> c >= 0) |> Array.map (fun c -> graph.Nodes[c])
-        let keys, _ = path { carries[0] with Indices = carries |> Array.collect (fun c -> c.Indices) |> Array.distinct }
+
+        let keys, _ =
+            path
+                { carries[0] with
+                    Indices = carries |> Array.collect (fun c -> c.Indices) |> Array.distinct
+                }
 
         let isLoop key =
             match key with
@@ -308,6 +332,4 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     member _.Run() : Schedule =
         placeAll root 0 Set.empty [| 0 .. graph.Nodes.Length - 1 |]
 
-        { Root = root
-          Location = location
-          Strategies = strategies }
+        { Root = root; Location = location; Strategies = strategies }

@@ -33,25 +33,29 @@ type ElementType =
 /// One piece of native memory, aligned to 64 bytes.
 [<CLIMutable>]
 type BufferPlan =
-    { Name: string
-      Kind: BufferKind
-      Type: ElementType
-      /// Bytes to reserve: the elements and the padding that vector loads may touch.
-      Bytes: int64
-      /// Where it starts in the workspace.
-      Offset: int64
-      /// Its first contents, or null for zeros.
-      Initial: byte[] }
+    {
+        Name: string
+        Kind: BufferKind
+        Type: ElementType
+        /// Bytes to reserve: the elements and the padding that vector loads may touch.
+        Bytes: int64
+        /// Where it starts in the workspace.
+        Offset: int64
+        /// Its first contents, or null for zeros.
+        Initial: byte[]
+    }
 
 /// An input, state or output: dense, row-major, without padding between rows.
 [<CLIMutable>]
 type SlotPlan =
-    { Name: string
-      Shape: int[]
-      Type: ElementType
-      Buffer: int
-      /// For a state: the buffer that holds its next value after a run (equal to `Buffer` if it is written in place or never).
-      Next: int }
+    {
+        Name: string
+        Shape: int[]
+        Type: ElementType
+        Buffer: int
+        /// For a state: the buffer that holds its next value after a run (equal to `Buffer` if it is written in place or never).
+        Next: int
+    }
 
 /// What an output is for.
 type OutputKind =
@@ -63,10 +67,12 @@ type OutputKind =
 
 [<CLIMutable>]
 type OutputPlan =
-    { Slot: SlotPlan
-      Kind: OutputKind
-      /// For a check: site, requirement and place, ready to be shown. Otherwise empty.
-      Message: string }
+    {
+        Slot: SlotPlan
+        Kind: OutputKind
+        /// For a check: site, requirement and place, ready to be shown. Otherwise empty.
+        Message: string
+    }
 
 type StepKind =
     | Kernel = 0
@@ -76,18 +82,20 @@ type StepKind =
 /// One step of a run. The runtime walks these in order; there is a barrier after each kernel.
 [<CLIMutable>]
 type StepPlan =
-    { Kind: StepKind
-      /// For a kernel: its number; the printed method is K0, K1, …
-      Kernel: int
-      /// For a kernel: how many items its `begin … end` range over, and for a loop how often it runs. With `Extent` ≥ 0 the count is
-      /// Count · ⌈extent / Tile⌉, otherwise Count.
-      Count: int64
-      Extent: int
-      Tile: int
-      /// Split the items over the workers (in contiguous blocks), or run them all on the caller's thread.
-      Parallel: bool
-      /// For a loop: the entry of the variable table that holds its counter.
-      Variable: int }
+    {
+        Kind: StepKind
+        /// For a kernel: its number; the printed method is K0, K1, …
+        Kernel: int
+        /// For a kernel: how many items its `begin … end` range over, and for a loop how often it runs. With `Extent` ≥ 0 the count is
+        /// Count · ⌈extent / Tile⌉, otherwise Count.
+        Count: int64
+        Extent: int
+        Tile: int
+        /// Split the items over the workers (in contiguous blocks), or run them all on the caller's thread.
+        Parallel: bool
+        /// For a loop: the entry of the variable table that holds its counter.
+        Variable: int
+    }
 
 /// A number of repetitions given at run time.
 [<CLIMutable>]
@@ -99,30 +107,34 @@ type ExtentPlan = { Name: string; Capacity: int }
 /// `variables` holds the extents, in order, then the counters of loops; `scratch` is the worker's own.
 [<CLIMutable>]
 type CompiledProgram =
-    { Name: string
-      Source: string
-      Graph: string
-      Schedule: string
-      Loops: string
-      KernelCount: int
-      Steps: StepPlan[]
-      Buffers: BufferPlan[]
-      WorkspaceBytes: int64
-      /// Bytes of scratch for each worker.
-      ScratchBytes: int64
-      VariableCount: int
-      Extents: ExtentPlan[]
-      Inputs: SlotPlan[]
-      States: SlotPlan[]
-      Outputs: OutputPlan[] }
+    {
+        Name: string
+        Source: string
+        Graph: string
+        Schedule: string
+        Loops: string
+        KernelCount: int
+        Steps: StepPlan[]
+        Buffers: BufferPlan[]
+        WorkspaceBytes: int64
+        /// Bytes of scratch for each worker.
+        ScratchBytes: int64
+        VariableCount: int
+        Extents: ExtentPlan[]
+        Inputs: SlotPlan[]
+        States: SlotPlan[]
+        Outputs: OutputPlan[]
+    }
 
 /// What decides a compilation, besides the program.
 [<CLIMutable>]
 type CompileOptions =
-    { InstructionSet: InstructionSet
-      /// Single precision is computed in double.
-      Double: bool
-      /// Computed parameters of distributions are tested at each run.
-      Checked: bool
-      /// Verify every representation between passes.
-      Verify: bool }
+    {
+        InstructionSet: InstructionSet
+        /// Single precision is computed in double.
+        Double: bool
+        /// Computed parameters of distributions are tested at each run.
+        Checked: bool
+        /// Verify every representation between passes.
+        Verify: bool
+    }

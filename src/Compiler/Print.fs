@@ -65,6 +65,7 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
             match s with
             | Let(v, op, _) ->
                 see v
+
                 (match op with
                  | Arith.Div -> v.Type = ScalarType.F32 || v.Type = ScalarType.F64 || not v.Varies
                  | Arith.Rem -> not v.Varies
@@ -79,16 +80,25 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
                 see v
                 // truth values are 32 bits wide in memory, and so are computed positions
                 (if v.Varies && (v.Type = ScalarType.Bool || a.Vars |> List.exists (fun (x, _) -> x.Varies)) then
-                    types.Add ScalarType.I32 |> ignore)
+                     types.Add ScalarType.I32 |> ignore)
+
                 true
             | Store(_, a, value) ->
-                (if value.Varies then types.Add(memoryType value.Type) |> ignore)
-                (if a.Vars |> List.exists (fun (x, _) -> x.Varies) then types.Add ScalarType.I32 |> ignore)
+                (if value.Varies then
+                     types.Add(memoryType value.Type) |> ignore)
+
+                (if a.Vars |> List.exists (fun (x, _) -> x.Varies) then
+                     types.Add ScalarType.I32 |> ignore)
+
                 true
             | Philox(words, _) ->
                 Array.iter see words
                 true
-            | Statement.Loop loop -> (match loop.To with Bound.Computed v -> not v.Varies | _ -> true) && varying types loop.Body
+            | Statement.Loop loop ->
+                (match loop.To with
+                 | Bound.Computed v -> not v.Varies
+                 | _ -> true)
+                && varying types loop.Body
             | When(condition, inner) -> not condition.Varies && varying types inner
             | ReduceLanes _ -> false)
 
@@ -148,26 +158,32 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         let times c s = if c = 1L then s else $"{c} * {s}"
 
         let terms =
-            [ for v, c in a.Loops do
-                  if not (obj.ReferenceEquals(v, lane)) then
-                      yield times c $"({dialect.Position}){loopName v}"
-              for v, c in a.Vars do
-                  if not v.Varies then
-                      yield times c $"({dialect.Position}){name v}"
-              if a.Constant <> 0L then
-                  yield string a.Constant ]
+            [
+                for v, c in a.Loops do
+                    if not (obj.ReferenceEquals(v, lane)) then
+                        yield times c $"({dialect.Position}){loopName v}"
+                for v, c in a.Vars do
+                    if not v.Varies then
+                        yield times c $"({dialect.Position}){name v}"
+                if a.Constant <> 0L then
+                    yield string a.Constant
+            ]
 
         (if terms.IsEmpty then "0" else String.Join(" + ", terms)),
-        a.Loops |> List.tryPick (fun (v, c) -> if obj.ReferenceEquals(v, lane) then Some c else None) |> Option.defaultValue 0L
+        a.Loops
+        |> List.tryPick (fun (v, c) -> if obj.ReferenceEquals(v, lane) then Some c else None)
+        |> Option.defaultValue 0L
 
     let scalarAddress (a: Address) =
         let times c s = if c = 1L then s else $"{c} * {s}"
 
         let terms =
-            [ for v, c in a.Loops -> times c $"({dialect.Position}){loopName v}"
-              for v, c in a.Vars -> times c $"({dialect.Position}){name v}"
-              if a.Constant <> 0L then
-                  yield string a.Constant ]
+            [
+                for v, c in a.Loops -> times c $"({dialect.Position}){loopName v}"
+                for v, c in a.Vars -> times c $"({dialect.Position}){name v}"
+                if a.Constant <> 0L then
+                    yield string a.Constant
+            ]
 
         if terms.IsEmpty then "0" else String.Join(" + ", terms)
 
@@ -195,15 +211,30 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         | ReadExtent(v, slot) -> line $"{typeName v.Type} {name v} = variables[{slot}];"
         | Load(v, b, a) ->
             let source = $"{buffer b}[{scalarAddress a}]"
-            line (if v.Type = ScalarType.Bool then $"{typeName v.Type} {name v} = {source} != 0;" else $"{typeName v.Type} {name v} = {source};")
+
+            line (
+                if v.Type = ScalarType.Bool then
+                    $"{typeName v.Type} {name v} = {source} != 0;"
+                else
+                    $"{typeName v.Type} {name v} = {source};"
+            )
         | Store(b, a, value) ->
             let v = operand Mode.Scalar 0 value
-            line (if value.Type = ScalarType.Bool then $"{buffer b}[{scalarAddress a}] = {v} ? 1 : 0;" else $"{buffer b}[{scalarAddress a}] = {v};")
+
+            line (
+                if value.Type = ScalarType.Bool then
+                    $"{buffer b}[{scalarAddress a}] = {v} ? 1 : 0;"
+                else
+                    $"{buffer b}[{scalarAddress a}] = {v};"
+            )
         | Declare(v, init) -> line $"{typeName v.Type} {name v} = {operand Mode.Scalar 0 init};"
         | Assign(v, value) -> line $"{name v} = {operand Mode.Scalar 0 value};"
         | Philox(words, inputs) ->
             let outs = words |> Array.map name
-            for w in outs do line $"{typeName ScalarType.U32} {w};"
+
+            for w in outs do
+                line $"{typeName ScalarType.U32} {w};"
+
             line (dialect.Philox outs (inputs |> Array.map (operand Mode.Scalar 0)))
         | Statement.Loop _
         | When _
@@ -213,11 +244,30 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
     let lanePositions (lane: LoopVar) first (a: Address) k =
         let v = vector ()
         let uniform, coefficient = uniformAddress lane a
-        let scaled c s = if c = 1L then s else v.Op Arith.Mul ScalarType.I32 [| s; v.Broadcast ScalarType.I32 (string c) |]
+
+        let scaled c s =
+            if c = 1L then
+                s
+            else
+                v.Op Arith.Mul ScalarType.I32 [| s; v.Broadcast ScalarType.I32 (string c) |]
+
         let start = v.Broadcast ScalarType.I32 $"(int)({uniform})"
-        let ofLanes = if coefficient = 0L then [] else [ scaled coefficient (v.Count ScalarType.I32 $"(int)({first})") ]
-        let ofVars = [ for x, c in a.Vars do if x.Varies then scaled c (copy x k) ]
-        (ofLanes @ ofVars) |> List.fold (fun sum term -> v.Op Arith.Add ScalarType.I32 [| sum; term |]) start
+
+        let ofLanes =
+            if coefficient = 0L then
+                []
+            else
+                [ scaled coefficient (v.Count ScalarType.I32 $"(int)({first})") ]
+
+        let ofVars =
+            [
+                for x, c in a.Vars do
+                    if x.Varies then
+                        scaled c (copy x k)
+            ]
+
+        (ofLanes @ ofVars)
+        |> List.fold (fun sum term -> v.Op Arith.Add ScalarType.I32 [| sum; term |]) start
 
     let vectorLoad (lane: LoopVar) lanes k (x: Var) b (a: Address) =
         let v = vector ()
@@ -232,7 +282,8 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
             v.Strided x.Type (buffer b) $"{uniform} + {coefficient} * ({first})" (string coefficient)
 
     let followsLane (lane: LoopVar) (a: Address) =
-        a.Loops |> List.exists (fun (l, _) -> obj.ReferenceEquals(l, lane)) || a.Vars |> List.exists (fun (x, _) -> x.Varies)
+        a.Loops |> List.exists (fun (l, _) -> obj.ReferenceEquals(l, lane))
+        || a.Vars |> List.exists (fun (x, _) -> x.Varies)
 
     let vectorStore (lane: LoopVar) lanes k b (a: Address) (value: Operand) mode =
         let v = vector ()
@@ -267,7 +318,10 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         match s with
         | Let(x, op, args) when x.Varies ->
             let shiftCount i = (op = Arith.ShiftLeft || op = Arith.ShiftRight) && i = 1
-            let operands = args |> Array.mapi (fun i a -> if shiftCount i then dialect.Literal a else operand mode k a)
+
+            let operands =
+                args |> Array.mapi (fun i a -> if shiftCount i then dialect.Literal a else operand mode k a)
+
             line $"var {copy x k} = {v.Op op (shiftType op args) operands};"
         | Read(x, loop) when obj.ReferenceEquals(loop, lane) ->
             line ($"var {copy x k} = " + v.Count x.Type $"(int)({loopName lane} + {k * lanes})" + ";")
@@ -290,7 +344,9 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         | Store _
         | Declare _
         | Assign _
-        | Philox _ -> if k = 0 then scalarStatement s
+        | Philox _ ->
+            if k = 0 then
+                scalarStatement s
         | Statement.Loop _
         | When _
         | ReduceLanes _ -> ()
@@ -303,6 +359,7 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
 
         if not (helpers.ContainsKey n) then
             let ty = typeName t
+
             let step h =
                 let fold = dialect.Op op t [| "a[k]"; $"a[k + {h}]" |]
                 $"for (int k = 0; k < {h}; k++) a[k] = {fold};"
@@ -341,7 +398,9 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         | Statement.Loop loop when loop.Variable.Kind = LoopKind.Lane && isNull lane -> p.LaneLoop loop
         | Statement.Loop loop ->
             let i = loopName loop.Variable
-            block $"for ({dialect.Position} {i} = {loop.From}; {i} < {bound loop.To}; {i} += {loop.Step})" (fun () -> p.Body(mode, lane, loop.Body))
+
+            block $"for ({dialect.Position} {i} = {loop.From}; {i} < {bound loop.To}; {i} += {loop.Step})" (fun () ->
+                p.Body(mode, lane, loop.Body))
         | When(condition, inner) -> block $"if ({operand Mode.Scalar 0 condition})" (fun () -> p.Body(mode, lane, inner))
         | ReduceLanes r -> p.Reduce r
         | _ -> scalarStatement s
@@ -358,7 +417,11 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         | Some lanes ->
             maskType <- (if lanes * 4 = (vector ()).Bytes then ScalarType.I32 else ScalarType.I64)
             let statements = size loop.Body
-            let wanted = if statements <= 90 then 4 elif statements <= 200 then 2 else 1
+
+            let wanted =
+                if statements <= 90 then 4
+                elif statements <= 200 then 2
+                else 1
 
             let copies =
                 match loop.To with
@@ -366,16 +429,24 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
                 | Bound.Extent _
                 | Bound.Computed _ -> 1
 
-            let whole = match loop.To with Bound.Fixed n -> n % int64 lanes = 0L | _ -> false
+            let whole =
+                match loop.To with
+                | Bound.Fixed n -> n % int64 lanes = 0L
+                | _ -> false
+
             let start = $"{dialect.Position} {i} = {loop.From}"
             let step = copies * lanes
 
             if whole then
-                block $"for ({start}; {i} < {limit}; {i} += {step})" (fun () -> p.Body(Mode.Vectors(copies, lanes), loop.Variable, loop.Body))
+                block $"for ({start}; {i} < {limit}; {i} += {step})" (fun () ->
+                    p.Body(Mode.Vectors(copies, lanes), loop.Variable, loop.Body))
             else
                 block "" (fun () ->
                     line $"{start};"
-                    block $"for (; {i} + {step} <= {limit}; {i} += {step})" (fun () -> p.Body(Mode.Vectors(copies, lanes), loop.Variable, loop.Body))
+
+                    block $"for (; {i} + {step} <= {limit}; {i} += {step})" (fun () ->
+                        p.Body(Mode.Vectors(copies, lanes), loop.Variable, loop.Body))
+
                     scalarLoop "")
 
     member private p.Reduce(r: LaneReduction) =
@@ -385,10 +456,16 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         let stem = counter
         let at k = $"r{stem}_{k}"
 
-        r.Terms |> List.iteri (fun k t -> reserved.Append("    ").Append(dialect.Reserve t.Identity.Type (at k)).Append('\n') |> ignore)
+        r.Terms
+        |> List.iteri (fun k t -> reserved.Append("    ").Append(dialect.Reserve t.Identity.Type (at k)).Append('\n') |> ignore)
+
         let combine mode k (t: LaneTerm) (now: string) =
             let value = operand mode k t.Value
-            let ops op args = match mode with Mode.Scalar -> dialect.Op op t.Identity.Type args | Mode.Vectors _ -> (vector ()).Op op t.Identity.Type args
+
+            let ops op args =
+                match mode with
+                | Mode.Scalar -> dialect.Op op t.Identity.Type args
+                | Mode.Vectors _ -> (vector ()).Op op t.Identity.Type args
 
             match t.Factor, t.Combine with
             | Some f, _ -> ops Arith.Fma [| value; operand mode k f; now |]
@@ -399,11 +476,14 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
 
         match lanesOf r.LaneBody types with
         | None ->
-            r.Terms |> List.iteri (fun k t -> line $"for (int k = 0; k < 16; k++) {at k}[k] = {dialect.Literal t.Identity};")
+            r.Terms
+            |> List.iteri (fun k t -> line $"for (int k = 0; k < 16; k++) {at k}[k] = {dialect.Literal t.Identity};")
 
             block $"for ({dialect.Position} {i} = 0; {i} < {limit}; {i}++)" (fun () ->
                 p.Body(Mode.Scalar, r.Lane, r.LaneBody)
-                r.Terms |> List.iteri (fun k t -> let slot = $"{at k}[{i} & 15]" in line $"{slot} = {combine Mode.Scalar 0 t slot};"))
+
+                r.Terms
+                |> List.iteri (fun k t -> let slot = $"{at k}[{i} & 15]" in line $"{slot} = {combine Mode.Scalar 0 t slot};"))
         | Some lanes ->
             let v = vector ()
             maskType <- (if lanes * 4 = v.Bytes then ScalarType.I32 else ScalarType.I64)
@@ -420,21 +500,39 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
 
             block $"for (; {i} + 16 <= {limit}; {i} += 16)" (fun () ->
                 p.Body(mode, r.Lane, r.LaneBody)
-                r.Terms |> List.iteri (fun k t -> for c in 0 .. copies - 1 do line $"{total k c} = {combine mode c t (total k c)};"))
+
+                r.Terms
+                |> List.iteri (fun k t ->
+                    for c in 0 .. copies - 1 do
+                        line $"{total k c} = {combine mode c t (total k c)};"))
 
             // lanes behind the end are left out by select
-            let whole = match r.Count with Bound.Fixed n -> n % 16L = 0L | _ -> false
+            let whole =
+                match r.Count with
+                | Bound.Fixed n -> n % 16L = 0L
+                | _ -> false
 
             if not whole then
                 block $"if ({i} < {limit})" (fun () ->
                     p.Body(mode, r.Lane, r.LaneBody)
 
                     for c in 0 .. copies - 1 do
-                        let inside = v.Op Arith.Less maskType [| v.Count maskType $"(int)({i} + {c * lanes})"; v.Broadcast maskType $"({typeName maskType})({limit})" |]
+                        let inside =
+                            v.Op
+                                Arith.Less
+                                maskType
+                                [|
+                                    v.Count maskType $"(int)({i} + {c * lanes})"
+                                    v.Broadcast maskType $"({typeName maskType})({limit})"
+                                |]
+
                         line $"var inside_{stem}_{c} = {inside};"
+
                         r.Terms
                         |> List.iteri (fun k t ->
-                            let chosen = v.Op Arith.Select t.Identity.Type [| $"inside_{stem}_{c}"; combine mode c t (total k c); total k c |]
+                            let chosen =
+                                v.Op Arith.Select t.Identity.Type [| $"inside_{stem}_{c}"; combine mode c t (total k c); total k c |]
+
                             line $"{total k c} = {chosen};"))
 
             r.Terms
@@ -442,7 +540,8 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
                 for c in 0 .. copies - 1 do
                     line (v.Store t.Identity.Type $"{at k} + {c * lanes}" (total k c) + ";"))
 
-        r.Terms |> List.iteri (fun k t -> line $"{typeName t.Identity.Type} {name t.Result} = {treeOf t.Combine t.Identity.Type}({at k});")
+        r.Terms
+        |> List.iteri (fun k t -> line $"{typeName t.Identity.Type} {name t.Result} = {treeOf t.Combine t.Identity.Type}({at k});")
 
     /// One kernel as a function. `scratchOffset` says where a scratch buffer starts.
     member p.Kernel(kernel: KernelCode, scratchOffset: int -> int64) : string =
@@ -461,12 +560,15 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
             block $"for ({dialect.Position} {item} = ({dialect.Position})begin; {item} < end; {item}++)" body
 
         let pointers =
-            [ for k in used do
-                  let ty = typeName (memoryType buffers[k].Type)
-                  if buffers[k].Scratch then
-                      $"    {ty}* b{k} = ({ty}*)(scratch + {scratchOffset k});\n"
-                  else
-                      $"    {ty}* b{k} = ({ty}*)buffers[{k}];\n" ]
+            [
+                for k in used do
+                    let ty = typeName (memoryType buffers[k].Type)
+
+                    if buffers[k].Scratch then
+                        $"    {ty}* b{k} = ({ty}*)(scratch + {scratchOffset k});\n"
+                    else
+                        $"    {ty}* b{k} = ({ty}*)buffers[{k}];\n"
+            ]
 
         let signature = dialect.Signature kernel.Name
         $"// {kernel.Title}\n{signature} {{\n{String.Join(String.Empty, pointers)}{reserved}{text}}}\n"

@@ -72,7 +72,11 @@ module Prune =
                     | Statement.Loop loop ->
                         readBound loop.To
                         let inner = sweep loop.Body
-                        if inner.IsEmpty then kept else Statement.Loop { loop with Body = inner } :: kept
+
+                        if inner.IsEmpty then
+                            kept
+                        else
+                            Statement.Loop { loop with Body = inner } :: kept
                     | When(condition, inner) ->
                         let inner = sweep inner
 

@@ -33,6 +33,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
     /// How many of a vector's keys are at least (or above) a bound.
     let count (scope: Scope) item (env: Point) (n: Node) (bound: Operand) strict : Operand =
         let length = nodes[n.Inputs[0]].Shape[0]
+
         let test (body: Scope) (at: Address) =
             let b = body.Emitter
             let key = ordered b (values.Read(body, item, env, n.Inputs[0], [| at |]))
@@ -41,13 +42,24 @@ type Ranking(context: Context, values: Values, statements: Statements) =
 
         if env.Vectorised then
             let total = statements.Accumulate(scope, env, ScalarType.I32, ReduceOp.Sum)
-            statements.Sequential(scope, "k", 0L, Bound.Fixed(int64 length), fun body at -> statements.Add(body, total, ReduceOp.Sum, test body at))
+
+            statements.Sequential(
+                scope,
+                "k",
+                0L,
+                Bound.Fixed(int64 length),
+                fun body at -> statements.Add(body, total, ReduceOp.Sum, test body at)
+            )
+
             scope.Emitter.Copy total
         else
             let lane = LoopVar("l", LoopKind.Lane)
             let body = scope.Nested lane
             let term = test body (Address.Of lane)
-            statements.LaneReduction(scope, body, lane, Bound.Fixed(int64 length), [ ReduceOp.Sum, term ]) |> Array.head |> Operand.Var
+
+            statements.LaneReduction(scope, body, lane, Bound.Fixed(int64 length), [ ReduceOp.Sum, term ])
+            |> Array.head
+            |> Operand.Var
 
     /// The key of the k-th largest, found bit by bit from the top.
     let threshold (scope: Scope) item (env: Point) (n: Node) k : Operand =
@@ -59,13 +71,19 @@ type Ranking(context: Context, values: Values, statements: Statements) =
         e.Append(Declare(found, e.Int(t, 0L)))
         e.Append(Declare(bit, e.Int(t, signBit (if wide then ScalarType.F64 else ScalarType.F32))))
 
-        statements.Sequential(scope, "bit", 0L, Bound.Fixed(int64 bits), fun body _ ->
-            let b = body.Emitter
-            let now, mask = b.Copy found, b.Copy bit
-            let candidate = b.Or(now, mask)
-            let enough = b.LessEqual(i32 b k, count body item env n candidate false)
-            b.Append(Assign(found, b.Select(enough, candidate, now)))
-            b.Append(Assign(bit, b.ShiftRight(mask, 1))))
+        statements.Sequential(
+            scope,
+            "bit",
+            0L,
+            Bound.Fixed(int64 bits),
+            fun body _ ->
+                let b = body.Emitter
+                let now, mask = b.Copy found, b.Copy bit
+                let candidate = b.Or(now, mask)
+                let enough = b.LessEqual(i32 b k, count body item env n candidate false)
+                b.Append(Assign(found, b.Select(enough, candidate, now)))
+                b.Append(Assign(bit, b.ShiftRight(mask, 1)))
+        )
 
         e.Copy found
 
@@ -103,32 +121,51 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let limit = threshold scope item env n k
             let length = nodes[n.Inputs[0]].Shape[0]
 
-            statements.Sequential(scope, "candidate", 0L, Bound.Fixed(int64 length), fun outer at ->
-                let e = outer.Emitter
-                let key = ordered e (values.Read(outer, item, env, n.Inputs[0], [| at |]))
-                let mine = Coordinate.operand e at
-                let inner = outer.Nested null
-                let above = count inner item env n key true
-                let b = inner.Emitter
-                let ties = statements.Accumulate(inner, env, ScalarType.I32, ReduceOp.Sum)
+            statements.Sequential(
+                scope,
+                "candidate",
+                0L,
+                Bound.Fixed(int64 length),
+                fun outer at ->
+                    let e = outer.Emitter
+                    let key = ordered e (values.Read(outer, item, env, n.Inputs[0], [| at |]))
+                    let mine = Coordinate.operand e at
+                    let inner = outer.Nested null
+                    let above = count inner item env n key true
+                    let b = inner.Emitter
+                    let ties = statements.Accumulate(inner, env, ScalarType.I32, ReduceOp.Sum)
 
-                // equal ones that stand before it come before it
-                statements.Sequential(inner, "tie", 0L, Bound.Fixed(int64 length), fun body other ->
-                    let t = body.Emitter
-                    let same = t.Equal(ordered t (values.Read(body, item, env, n.Inputs[0], [| other |])), key)
-                    let before = t.Less(Coordinate.operand t other, mine)
-                    statements.Add(body, ties, ReduceOp.Sum, t.Select(t.And(same, before), i32 t 1, i32 t 0)))
+                    // equal ones that stand before it come before it
+                    statements.Sequential(
+                        inner,
+                        "tie",
+                        0L,
+                        Bound.Fixed(int64 length),
+                        fun body other ->
+                            let t = body.Emitter
+                            let same = t.Equal(ordered t (values.Read(body, item, env, n.Inputs[0], [| other |])), key)
+                            let before = t.Less(Coordinate.operand t other, mine)
+                            statements.Add(body, ties, ReduceOp.Sum, t.Select(t.And(same, before), i32 t 1, i32 t 0))
+                    )
 
-                let rank = b.Add(above, b.Copy ties)
-                let place = values.AddressIn(storage, env, [| Coordinate.ofOperand rank |])
-                b.Append(When(b.Less(rank, i32 b k), [ Store(storage.Buffer, place, mine) ]))
-                e.Append(When(e.LessEqual(limit, key), b.Statements)))
+                    let rank = b.Add(above, b.Copy ties)
+                    let place = values.AddressIn(storage, env, [| Coordinate.ofOperand rank |])
+                    b.Append(When(b.Less(rank, i32 b k), [ Store(storage.Buffer, place, mine) ]))
+                    e.Append(When(e.LessEqual(limit, key), b.Statements))
+            )
 
     /// Copies what is about to be changed, to memory alone: registers would keep what it was.
     member private _.CopyTarget(scope: Scope, item, env, n: Node, storage: Storage) =
-        statements.ForEach(scope, env, n.Shape, None, false, fun inner env c ->
-            let value = values.Read(inner, item, env, n.Inputs[0], c)
-            inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value)))
+        statements.ForEach(
+            scope,
+            env,
+            n.Shape,
+            None,
+            false,
+            fun inner env c ->
+                let value = values.Read(inner, item, env, n.Inputs[0], c)
+                inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
+        )
 
     /// Copies the target, then adds rows at positions, in order; rows outside are dropped.
     member r.EmitScatterAdd(scope: Scope, item, env, n: Node) =
@@ -141,20 +178,34 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let positions = nodes[n.Inputs[1]].Shape
             let row = Array.tail n.Shape
 
-            statements.ForEach(scope, env, positions, None, true, fun outer env p ->
-                let e = outer.Emitter
-                let position = values.Read(outer, item, env, n.Inputs[1], p)
-                let inside = e.And(e.LessEqual(i32 e 0, position), e.Less(position, i32 e n.Shape[0]))
-                let inner = outer.Nested null
+            statements.ForEach(
+                scope,
+                env,
+                positions,
+                None,
+                true,
+                fun outer env p ->
+                    let e = outer.Emitter
+                    let position = values.Read(outer, item, env, n.Inputs[1], p)
+                    let inside = e.And(e.LessEqual(i32 e 0, position), e.Less(position, i32 e n.Shape[0]))
+                    let inner = outer.Nested null
 
-                statements.ForEach(inner, env, row, None, true, fun body env c ->
-                    let b = body.Emitter
-                    let target = Array.append [| Coordinate.ofOperand position |] c
-                    let old = values.LoadFrom(body, storage, env, target, false, true)
-                    let sum = b.Add(old, values.Read(body, item, env, n.Inputs[2], Array.append p c))
-                    b.Append(Store(storage.Buffer, values.AddressIn(storage, env, target), sum)))
+                    statements.ForEach(
+                        inner,
+                        env,
+                        row,
+                        None,
+                        true,
+                        fun body env c ->
+                            let b = body.Emitter
+                            let target = Array.append [| Coordinate.ofOperand position |] c
+                            let old = values.LoadFrom(body, storage, env, target, false, true)
+                            let sum = b.Add(old, values.Read(body, item, env, n.Inputs[2], Array.append p c))
+                            b.Append(Store(storage.Buffer, values.AddressIn(storage, env, target), sum))
+                    )
 
-                e.Append(When(inside, inner.Emitter.Statements)))
+                    e.Append(When(inside, inner.Emitter.Statements))
+            )
 
     /// Writes an update over a copy of the target, or over the target itself where it is the only reader.
     member r.EmitDynamicUpdate(scope: Scope, item, env, n: Node, inPlace: bool) =
@@ -172,8 +223,16 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let starts =
                 n.Shape
                 |> Array.mapi (fun a length ->
-                    Coordinate.clamp e (length - size[a]) (values.Read(scope, item, env, n.Inputs[a + 2], [||])) |> Coordinate.ofOperand)
+                    Coordinate.clamp e (length - size[a]) (values.Read(scope, item, env, n.Inputs[a + 2], [||]))
+                    |> Coordinate.ofOperand)
 
-            statements.ForEach(scope, env, size, None, false, fun inner env c ->
-                let value = values.Read(inner, item, env, n.Inputs[1], c)
-                inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, Array.map2 (+) starts c), value)))
+            statements.ForEach(
+                scope,
+                env,
+                size,
+                None,
+                false,
+                fun inner env c ->
+                    let value = values.Read(inner, item, env, n.Inputs[1], c)
+                    inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, Array.map2 (+) starts c), value))
+            )

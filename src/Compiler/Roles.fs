@@ -15,14 +15,16 @@ type Role =
 
 /// What the schedule knows of a graph's indices and loops before it places anything.
 type Roles =
-    { Role: Role[]
-      /// The nesting order of outer and of inner indices: smaller encloses larger.
-      Rank: int[]
-      /// The nodes on each scan's cycle: what a carry reaches and what reaches a next.
-      Cycle: HashSet<int>[]
-      /// What belongs in each scan's own loop: the cycle, and for an outer loop all that varies with it and feeds it.
-      Unit: HashSet<int>[]
-      Users: int[][] }
+    {
+        Role: Role[]
+        /// The nesting order of outer and of inner indices: smaller encloses larger.
+        Rank: int[]
+        /// The nodes on each scan's cycle: what a carry reaches and what reaches a next.
+        Cycle: HashSet<int>[]
+        /// What belongs in each scan's own loop: the cycle, and for an outer loop all that varies with it and feeds it.
+        Unit: HashSet<int>[]
+        Users: int[][]
+    }
 
 /// The free-index analysis: which loops enclose which.
 [<RequireQualifiedAccess>]
@@ -90,21 +92,40 @@ module Roles =
         let users = users graph scanOf
         let cycles = graph.Scans |> Array.map (cycle graph scanOf users)
         let times = graph.Scans |> Array.map (fun s -> s.Index) |> Set.ofArray
-        let carried (s: GraphScan) = s.Carries |> Seq.filter (fun c -> c >= 0) |> Seq.collect (fun c -> graph.Nodes[c].Indices) |> Seq.distinct |> List.ofSeq
+
+        let carried (s: GraphScan) =
+            s.Carries
+            |> Seq.filter (fun c -> c >= 0)
+            |> Seq.collect (fun c -> graph.Nodes[c].Indices)
+            |> Seq.distinct
+            |> List.ofSeq
 
         let crossed k =
-            cycles[k] |> Seq.collect (fun n -> eliminated graph scanOf graph.Nodes[n]) |> Seq.distinct |> Seq.filter (fun i -> not (times.Contains i)) |> Set.ofSeq
+            cycles[k]
+            |> Seq.collect (fun n -> eliminated graph scanOf graph.Nodes[n])
+            |> Seq.distinct
+            |> Seq.filter (fun i -> not (times.Contains i))
+            |> Set.ofSeq
 
         // scans that share an index share its loop's role
-        let together k = graph.Scans |> Array.indexed |> Array.filter (fun (_, s) -> s.Index = graph.Scans[k].Index) |> Array.map fst
+        let together k =
+            graph.Scans
+            |> Array.indexed
+            |> Array.filter (fun (_, s) -> s.Index = graph.Scans[k].Index)
+            |> Array.map fst
+
         let own = graph.Scans |> Array.mapi (fun k _ -> crossed k)
-        let crossings = graph.Scans |> Array.mapi (fun k _ -> together k |> Seq.map (fun j -> own[j]) |> Set.unionMany)
+
+        let crossings =
+            graph.Scans |> Array.mapi (fun k _ -> together k |> Seq.map (fun j -> own[j]) |> Set.unionMany)
 
         /// A step that is worth kernels of its own: no plate stands around the loop, and much happens in it or it crosses a plate.
         let isLarge k =
             let s = graph.Scans[k]
             let held = carried s |> List.filter (fun i -> not (times.Contains i || crossings[k].Contains i))
-            held.IsEmpty && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
+
+            held.IsEmpty
+            && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
 
         let large = graph.Scans |> Array.mapi (fun k _ -> together k |> Array.exists isLarge)
         let role = graph.Indices |> Array.map (fun _ -> Role.Parallel)
@@ -130,15 +151,17 @@ module Roles =
                     role[i] <- Role.Inner
 
         let pairs =
-            [ for k in 0 .. graph.Scans.Length - 1 do
-                  let s = graph.Scans[k]
+            [
+                for k in 0 .. graph.Scans.Length - 1 do
+                    let s = graph.Scans[k]
 
-                  for i in carried s do
-                      if i <> s.Index && not (crossings[k].Contains i) then
-                          yield i, s.Index
+                    for i in carried s do
+                        if i <> s.Index && not (crossings[k].Contains i) then
+                            yield i, s.Index
 
-                  for i in crossings[k] do
-                      yield s.Index, i ]
+                    for i in crossings[k] do
+                        yield s.Index, i
+            ]
 
         let upstream k =
             let s = graph.Scans[k]
@@ -153,8 +176,10 @@ module Roles =
 
             all
 
-        { Role = role
-          Rank = rank graph.Indices.Length pairs
-          Cycle = cycles
-          Unit = graph.Scans |> Array.mapi (fun k _ -> upstream k)
-          Users = users }
+        {
+            Role = role
+            Rank = rank graph.Indices.Length pairs
+            Cycle = cycles
+            Unit = graph.Scans |> Array.mapi (fun k _ -> upstream k)
+            Users = users
+        }

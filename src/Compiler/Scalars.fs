@@ -26,16 +26,24 @@ module Scalars =
         else
             let mutable fraction = 0.0
 
-            for k in 120 .. -1 .. 1 do
+            for k in 120..-1..1 do
                 fraction <- double k / 2.0 / (a + fraction)
 
             double (sign x) * (1.0 - exp (-a * a) / sqrt Math.PI / (a + fraction))
 
-    let private expm1 x = if abs x < 1e-5 then x + x * x / 2.0 + x * x * x / 6.0 else 2.0 * sinh (x / 2.0) * exp (x / 2.0)
+    let private expm1 x =
+        if abs x < 1e-5 then
+            x + x * x / 2.0 + x * x * x / 6.0
+        else
+            2.0 * sinh (x / 2.0) * exp (x / 2.0)
 
     let private log1p x =
         let y = 1.0 + x
-        if y = 1.0 || Double.IsInfinity y then (if y = 1.0 then x else y) else log y * x / (y - 1.0)
+
+        if y = 1.0 || Double.IsInfinity y then
+            (if y = 1.0 then x else y)
+        else
+            log y * x / (y - 1.0)
 
     let unary (op: UnaryOp) (x: double) =
         match op with

@@ -4,14 +4,16 @@ open System.Collections.Generic
 
 /// The coordinates of indices at a point of the loops.
 type Point =
-    { At: Map<int, Address>
-      /// The index that is lanes here, or −1, and the lane's number within its tile.
-      Lane: int
-      Local: Address
-      /// True inside a loop over lanes of any kind.
-      Vectorised: bool
-      /// Indices read at another position than the loops stand at.
-      Rebound: Set<int> }
+    {
+        At: Map<int, Address>
+        /// The index that is lanes here, or −1, and the lane's number within its tile.
+        Lane: int
+        Local: Address
+        /// True inside a loop over lanes of any kind.
+        Vectorised: bool
+        /// Indices read at another position than the loops stand at.
+        Rebound: Set<int>
+    }
 
 /// A block being emitted, with the values of nodes that are in registers there.
 [<Sealed; AllowNullLiteral>]
@@ -64,7 +66,13 @@ module Coordinate =
             term (Operand.Var r) c
 
         let terms = (a.Loops |> List.map ofLoop) @ (a.Vars |> List.map (fun (v, c) -> term (Operand.Var v) c))
-        let start = if a.Constant = 0L && not terms.IsEmpty then [] else [ e.Int(ScalarType.I32, a.Constant) ]
+
+        let start =
+            if a.Constant = 0L && not terms.IsEmpty then
+                []
+            else
+                [ e.Int(ScalarType.I32, a.Constant) ]
+
         List.reduce (fun x y -> e.Add(x, y)) (terms @ start)
 
     let ofOperand (o: Operand) =
@@ -79,9 +87,11 @@ module Coordinate =
 
         if List.forall whole a.Loops && List.forall whole a.Vars && a.Constant >= 0L then
             let quotient =
-                { Constant = a.Constant / divisor
-                  Loops = a.Loops |> List.map (fun (v, c) -> v, c / divisor)
-                  Vars = a.Vars |> List.map (fun (v, c) -> v, c / divisor) }
+                {
+                    Constant = a.Constant / divisor
+                    Loops = a.Loops |> List.map (fun (v, c) -> v, c / divisor)
+                    Vars = a.Vars |> List.map (fun (v, c) -> v, c / divisor)
+                }
 
             Some(quotient, a.Constant % divisor)
         else

@@ -11,12 +11,14 @@ type Sink =
 
 /// A graph in which every output, every next state and every risky next value has a node of its own to be computed into.
 type Sunk =
-    { Graph: Graph
-      Sinks: IReadOnlyDictionary<int, Sink>
-      /// Nodes that are computed at a place of their own, whatever they are.
-      Forced: HashSet<int>
-      /// Updates that may be written over what they update.
-      InPlace: HashSet<int> }
+    {
+        Graph: Graph
+        Sinks: IReadOnlyDictionary<int, Sink>
+        /// Nodes that are computed at a place of their own, whatever they are.
+        Forced: HashSet<int>
+        /// Updates that may be written over what they update.
+        InPlace: HashSet<int>
+    }
 
 /// Gives each destination its own node; copies are made only where one value has several destinations or is a view.
 [<RequireQualifiedAccess>]
@@ -93,12 +95,15 @@ module Sinks =
 
         let outputs = graph.Outputs |> Array.mapi (fun k o -> { o with Node = claim o.Node (Sink.Output k) })
 
-        { Graph =
-            { graph with
-                Nodes = nodes.ToArray()
-                Scans = scans
-                States = states
-                Outputs = outputs }
-          Sinks = sinks
-          Forced = forced
-          InPlace = inPlace }
+        {
+            Graph =
+                { graph with
+                    Nodes = nodes.ToArray()
+                    Scans = scans
+                    States = states
+                    Outputs = outputs
+                }
+            Sinks = sinks
+            Forced = forced
+            InPlace = inPlace
+        }

@@ -21,11 +21,13 @@ type Statements(context: Context, values: Values) =
 
         scope.Emitter.Append(
             Statement.Loop
-                { Variable = variable
-                  From = from
-                  To = upTo
-                  Step = 1L
-                  Body = inner.Emitter.Statements }
+                {
+                    Variable = variable
+                    From = from
+                    To = upTo
+                    Step = 1L
+                    Body = inner.Emitter.Statements
+                }
         )
 
     member _.Lanes(scope: Scope, name, count, body: Scope -> Address -> unit) =
@@ -35,16 +37,20 @@ type Statements(context: Context, values: Values) =
 
         scope.Emitter.Append(
             Statement.Loop
-                { Variable = variable
-                  From = 0L
-                  To = count
-                  Step = 1L
-                  Body = inner.Emitter.Statements }
+                {
+                    Variable = variable
+                    From = 0L
+                    To = count
+                    Step = 1L
+                    Body = inner.Emitter.Statements
+                }
         )
 
     /// Every coordinate of a shape: unrolled if there are few, in loops otherwise. Where no plate is lanes, the last axis is,
     /// unless `sequential`. `leading` fixes the first coordinate.
-    member s.ForEach(scope: Scope, env: Point, shape: int[], leading: Address option, sequential, body: Scope -> Point -> Address[] -> unit) =
+    member s.ForEach
+        (scope: Scope, env: Point, shape: int[], leading: Address option, sequential, body: Scope -> Point -> Address[] -> unit)
+        =
         let free = if leading.IsSome then Array.tail shape else shape
         let start = Option.toArray leading
 
@@ -147,8 +153,13 @@ type Statements(context: Context, values: Values) =
         match indices with
         | [] -> s.ForEach(scope, env, shape, None, true, body)
         | i :: rest ->
-            s.Sequential(scope, $"r{i}", 0L, values.BoundOf i, fun inner a ->
-                s.Around(inner, { env with At = env.At.Add(i, a); Rebound = env.Rebound.Add i }, rest, shape, body))
+            s.Sequential(
+                scope,
+                $"r{i}",
+                0L,
+                values.BoundOf i,
+                fun inner a -> s.Around(inner, { env with At = env.At.Add(i, a); Rebound = env.Rebound.Add i }, rest, shape, body)
+            )
 
     /// Whether terms lie side by side along the last reduced axis, so that lanes go along it.
     member _.ReducesContiguously(n: Node) =
@@ -164,15 +175,27 @@ type Statements(context: Context, values: Values) =
         let op, t, shape = s.ReduceOpOf n, scalarType n, s.ReducedShape n
         let total = scope.Emitter.NewVar(t, false)
         scope.Emitter.Append(Declare(total, Arithmetic.identity t op))
-        let axes = match n.Op with Op.Reduce(_, a, _) -> a | Op.Dot(_, l, _, _) -> l | _ -> [||]
+
+        let axes =
+            match n.Op with
+            | Op.Reduce(_, a, _) -> a
+            | Op.Dot(_, l, _, _) -> l
+            | _ -> [||]
+
         let lastAxis = System.Array.IndexOf(axes, Array.max axes)
 
-        s.Around(scope, { env with Vectorised = true }, [], Array.updateAt lastAxis 1 shape, fun inner env coordinates ->
-            let variable = LoopVar("l", LoopKind.Lane)
-            let body = inner.Nested variable
-            let term = s.Term(body, item, env, n, outer, Array.updateAt lastAxis (Address.Of variable) coordinates)
-            let part = s.LaneReduction(inner, body, variable, Bound.Fixed(int64 shape[lastAxis]), [ op, term ])
-            s.Add(inner, total, op, Operand.Var part[0]))
+        s.Around(
+            scope,
+            { env with Vectorised = true },
+            [],
+            Array.updateAt lastAxis 1 shape,
+            fun inner env coordinates ->
+                let variable = LoopVar("l", LoopKind.Lane)
+                let body = inner.Nested variable
+                let term = s.Term(body, item, env, n, outer, Array.updateAt lastAxis (Address.Of variable) coordinates)
+                let part = s.LaneReduction(inner, body, variable, Bound.Fixed(int64 shape[lastAxis]), [ op, term ])
+                s.Add(inner, total, op, Operand.Var part[0])
+        )
 
         scope.Emitter.Copy total
 
@@ -186,18 +209,22 @@ type Statements(context: Context, values: Values) =
                 | ReduceOp.Sum, Some(p, q) -> p, Some q
                 | _ -> value, None
 
-            { Combine = Arithmetic.combine op
-              Identity = Arithmetic.identity value.Type op
-              Value = value
-              Factor = factor
-              Result = result }
+            {
+                Combine = Arithmetic.combine op
+                Identity = Arithmetic.identity value.Type op
+                Value = value
+                Factor = factor
+                Result = result
+            }
 
         scope.Emitter.Append(
             ReduceLanes
-                { Lane = lane
-                  Count = count
-                  LaneBody = body.Emitter.Statements
-                  Terms = List.map2 laneTerm terms results }
+                {
+                    Lane = lane
+                    Count = count
+                    LaneBody = body.Emitter.Statements
+                    Terms = List.map2 laneTerm terms results
+                }
         )
 
         Array.ofList results
@@ -207,13 +234,27 @@ type Statements(context: Context, values: Values) =
         let op = s.ReduceOpOf n
         let shape = s.ReducedShape n
         let held = Roles.eliminated graph context.ScanOf n
-        let lanesAlong = not env.Vectorised && s.ReducesContiguously n && shape.Length > 0 && Array.last shape >= 16 && held.IsEmpty
+
+        let lanesAlong =
+            not env.Vectorised
+            && s.ReducesContiguously n
+            && shape.Length > 0
+            && Array.last shape >= 16
+            && held.IsEmpty
 
         if lanesAlong then
             s.ReduceByLanes(scope, item, env, n, outer)
         else
             let total = s.Accumulate(scope, env, scalarType n, op)
-            s.Around(scope, env, held, shape, fun inner env coordinates -> s.Add(inner, total, op, s.Term(inner, item, env, n, outer, coordinates)))
+
+            s.Around(
+                scope,
+                env,
+                held,
+                shape,
+                fun inner env coordinates -> s.Add(inner, total, op, s.Term(inner, item, env, n, outer, coordinates))
+            )
+
             scope.Emitter.Copy total
 
     member s.EmitReduction(scope, item, env: Point, n: Node, leading) =
@@ -221,46 +262,79 @@ type Statements(context: Context, values: Values) =
         s.ForEach(scope, env, n.Shape, leading, byLanes, fun inner env c -> s.Keep(inner, env, n, c, s.ReduceAt(inner, item, env, n, c)))
 
     member s.EmitElementwise(scope, item, env, n: Node, leading) =
-        s.ForEach(scope, env, n.Shape, leading, false, fun inner env c ->
-            let value =
-                if Strategy.isElementwise n.Op then
-                    values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
-                else
-                    // a copy: the value of what is viewed
-                    values.Read(inner, item, env, n.Inputs[0], c)
+        s.ForEach(
+            scope,
+            env,
+            n.Shape,
+            leading,
+            false,
+            fun inner env c ->
+                let value =
+                    if Strategy.isElementwise n.Op then
+                        values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
+                    else
+                        // a copy: the value of what is viewed
+                        values.Read(inner, item, env, n.Inputs[0], c)
 
-            s.Keep(inner, env, n, c, value))
+                s.Keep(inner, env, n, c, value)
+        )
 
     /// The first position of the largest value along an axis.
     member s.EmitArgMax(scope, item, env, n: Node, axis) =
         let length = nodes[n.Inputs[0]].Shape[axis]
 
-        s.ForEach(scope, env, n.Shape, None, false, fun inner env c ->
-            let e = inner.Emitter
-            let read (scope: Scope) at = values.Read(scope, item, env, n.Inputs[0], Array.insertAt axis at c)
-            let first = read inner zero
-            let best = e.NewVar(first.Type, env.Vectorised)
-            let where = e.NewVar(ScalarType.I32, env.Vectorised)
-            e.Append(Declare(best, first))
-            e.Append(Declare(where, e.Int(ScalarType.I32, 0L)))
+        s.ForEach(
+            scope,
+            env,
+            n.Shape,
+            None,
+            false,
+            fun inner env c ->
+                let e = inner.Emitter
+                let read (scope: Scope) at = values.Read(scope, item, env, n.Inputs[0], Array.insertAt axis at c)
+                let first = read inner zero
+                let best = e.NewVar(first.Type, env.Vectorised)
+                let where = e.NewVar(ScalarType.I32, env.Vectorised)
+                e.Append(Declare(best, first))
+                e.Append(Declare(where, e.Int(ScalarType.I32, 0L)))
 
-            s.Sequential(inner, "k", 1L, Bound.Fixed(int64 length), fun body at ->
-                let b = body.Emitter
-                let value = read body at
-                let now, place = b.Copy best, b.Copy where
-                let better = b.Less(now, value)
-                b.Append(Assign(best, b.Select(better, value, now)))
-                b.Append(Assign(where, b.Select(better, Coordinate.operand b at, place))))
+                s.Sequential(
+                    inner,
+                    "k",
+                    1L,
+                    Bound.Fixed(int64 length),
+                    fun body at ->
+                        let b = body.Emitter
+                        let value = read body at
+                        let now, place = b.Copy best, b.Copy where
+                        let better = b.Less(now, value)
+                        b.Append(Assign(best, b.Select(better, value, now)))
+                        b.Append(Assign(where, b.Select(better, Coordinate.operand b at, place)))
+                )
 
-            s.Keep(inner, env, n, c, e.Copy where))
+                s.Keep(inner, env, n, c, e.Copy where)
+        )
 
     member s.EmitCumSum(scope, item, env, n: Node, axis) =
         values.NeedOf(n.Id, item, env)
 
-        s.ForEach(scope, env, Array.removeAt axis n.Shape, None, false, fun inner env c ->
-            let total = s.Accumulate(inner, env, scalarType n, ReduceOp.Sum)
+        s.ForEach(
+            scope,
+            env,
+            Array.removeAt axis n.Shape,
+            None,
+            false,
+            fun inner env c ->
+                let total = s.Accumulate(inner, env, scalarType n, ReduceOp.Sum)
 
-            s.Sequential(inner, "k", 0L, Bound.Fixed(int64 n.Shape[axis]), fun body at ->
-                let place = Array.insertAt axis at c
-                s.Add(body, total, ReduceOp.Sum, values.Read(body, item, env, n.Inputs[0], place))
-                s.Keep(body, env, n, place, body.Emitter.Copy total)))
+                s.Sequential(
+                    inner,
+                    "k",
+                    0L,
+                    Bound.Fixed(int64 n.Shape[axis]),
+                    fun body at ->
+                        let place = Array.insertAt axis at c
+                        s.Add(body, total, ReduceOp.Sum, values.Read(body, item, env, n.Inputs[0], place))
+                        s.Keep(body, env, n, place, body.Emitter.Copy total)
+                )
+        )

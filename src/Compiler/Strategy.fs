@@ -107,7 +107,10 @@ module Strategy =
 
         let onlyElementwiseReader (n: Node) =
             match roles.Users[n.Id] with
-            | [| u |] -> isElementwise graph.Nodes[u].Op && graph.Nodes[u].Indices = n.Indices && graph.Nodes[u].Count = n.Count
+            | [| u |] ->
+                isElementwise graph.Nodes[u].Op
+                && graph.Nodes[u].Indices = n.Indices
+                && graph.Nodes[u].Count = n.Count
             | _ -> false
 
         let strategies = Array.create graph.Nodes.Length Strategy.Placed
@@ -118,7 +121,8 @@ module Strategy =
             let inStep u =
                 graph.Scans
                 |> Array.indexed
-                |> Array.exists (fun (k, s) -> roles.Cycle[k].Contains u && roles.Role[s.Index] = Role.Inner && Array.contains s.Index n.Indices)
+                |> Array.exists (fun (k, s) ->
+                    roles.Cycle[k].Contains u && roles.Role[s.Index] = Role.Inner && Array.contains s.Index n.Indices)
 
             let users = roles.Users[n.Id]
 
@@ -126,7 +130,8 @@ module Strategy =
             && n.Count <= unrolled
             && not (onCycle n.Id)
             && users.Length > 0
-            && users |> Array.forall (fun u -> isElementwise graph.Nodes[u].Op && (inStep u || strategies[u] = Strategy.Inline))
+            && users
+               |> Array.forall (fun u -> isElementwise graph.Nodes[u].Op && (inStep u || strategies[u] = Strategy.Inline))
 
         // readers first
         for n in Seq.rev graph.Nodes do
@@ -143,8 +148,10 @@ module Strategy =
                     isCheap n
                     && users.Length > 0
                     && users |> Array.forall (fun u -> reducesIndices graph.Nodes[u] && graph.Nodes[u].Inputs[0] = n.Id)
-                    && users |> Array.forall (fun u ->
-                        Roles.eliminated graph (fun _ -> -1) graph.Nodes[u] |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
+                    && users
+                       |> Array.forall (fun u ->
+                           Roles.eliminated graph (fun _ -> -1) graph.Nodes[u]
+                           |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
                 if onlyReduced || onlySteps n || (n.Count > unrolled && onlyElementwiseReader n) then
                     strategies[n.Id] <- Strategy.Inline

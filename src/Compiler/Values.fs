@@ -5,30 +5,34 @@ open Inference
 
 /// Why a node's values must be in memory, as its readers showed while code was emitted.
 type Need =
-    { /// Read by another kernel.
-      Everywhere: bool
-      /// The loops that every reader shares with the node: their indices need no room.
-      Shared: Set<int> }
+    {
+        /// Read by another kernel.
+        Everywhere: bool
+        /// The loops that every reader shares with the node: their indices need no room.
+        Shared: Set<int>
+    }
 
 /// What one pass of lowering knows: the graph, where things stand, and where values lie.
 type Context =
-    { Graph: Graph
-      ScanOf: Scan -> int
-      Roles: Roles
-      Schedule: Schedule
-      Buffers: Buffers
-      Options: CompileOptions
-      /// Storage given to nodes, from the needs of the pass before.
-      Storage: Dictionary<int, Storage>
-      /// Storage of what a scan carries, or none if it is in registers.
-      CarryStorage: Dictionary<struct (int * int), Storage>
-      /// Registers of what a scan carries.
-      CarryRegisters: Dictionary<struct (int * int), Var[]>
-      /// Needs found in this pass; if any is new, lowering starts again.
-      Needs: Dictionary<int, Need>
-      CarryNeeds: HashSet<struct (int * int)>
-      /// Input, state and constant buffers by node.
-      Leaves: Dictionary<int, int> }
+    {
+        Graph: Graph
+        ScanOf: Scan -> int
+        Roles: Roles
+        Schedule: Schedule
+        Buffers: Buffers
+        Options: CompileOptions
+        /// Storage given to nodes, from the needs of the pass before.
+        Storage: Dictionary<int, Storage>
+        /// Storage of what a scan carries, or none if it is in registers.
+        CarryStorage: Dictionary<struct (int * int), Storage>
+        /// Registers of what a scan carries.
+        CarryRegisters: Dictionary<struct (int * int), Var[]>
+        /// Needs found in this pass; if any is new, lowering starts again.
+        Needs: Dictionary<int, Need>
+        CarryNeeds: HashSet<struct (int * int)>
+        /// Input, state and constant buffers by node.
+        Leaves: Dictionary<int, int>
+    }
 
 /// Reads values: computes inline ones on the spot, takes placed ones from registers or memory.
 [<Sealed>]
@@ -41,7 +45,11 @@ type Values(context: Context) =
 
     /// A state that is updated in place may change while a kernel runs.
     let steadyLeaf (n: Node) =
-        context.Roles.Users[n.Id] |> Array.forall (fun u -> match nodes[u].Op with Op.DynamicUpdate -> false | _ -> true)
+        context.Roles.Users[n.Id]
+        |> Array.forall (fun u ->
+            match nodes[u].Op with
+            | Op.DynamicUpdate -> false
+            | _ -> true)
 
     let constantFlat (shape: int[]) (coordinates: Address[]) =
         let mutable flat, known = 0L, true
@@ -87,18 +95,24 @@ type Values(context: Context) =
         let above = ancestors reader
         let common = around |> List.filter (fun i -> above |> List.exists (fun a -> obj.ReferenceEquals(a, i)))
         let sameKernel = common |> List.exists isKernel
-        let shared = common |> List.choose loopIndex |> List.filter (fun i -> not (env.Rebound.Contains i)) |> Set.ofList
+
+        let shared =
+            common |> List.choose loopIndex |> List.filter (fun i -> not (env.Rebound.Contains i)) |> Set.ofList
+
         let found = { Everywhere = not sameKernel; Shared = shared }
 
         match context.Needs.TryGetValue n with
         | true, before ->
             context.Needs[n] <-
-                { Everywhere = before.Everywhere || found.Everywhere
-                  Shared = Set.intersect before.Shared found.Shared }
+                {
+                    Everywhere = before.Everywhere || found.Everywhere
+                    Shared = Set.intersect before.Shared found.Shared
+                }
         | _ -> context.Needs[n] <- found
 
     let coordinateOf (env: Point) (storage: Storage) index =
-        if storage.Scratch && index = env.Lane then env.Local
+        if storage.Scratch && index = env.Lane then
+            env.Local
         else
             match env.At.TryFind index with
             | Some a -> a
@@ -106,7 +120,9 @@ type Values(context: Context) =
 
     /// The address of an element under an environment.
     member _.AddressIn(storage: Storage, env: Point, coordinates: Address[]) =
-        let overIndices = storage.IndexStride |> Map.fold (fun acc i s -> acc + coordinateOf env storage i * s) zero
+        let overIndices =
+            storage.IndexStride |> Map.fold (fun acc i s -> acc + coordinateOf env storage i * s) zero
+
         Array.fold2 (fun acc (c: Address) s -> acc + c * s) overIndices coordinates storage.ElementStride
 
     member v.LoadFrom(scope: Scope, storage: Storage, env, coordinates, steady, changing) =
@@ -136,13 +152,16 @@ type Values(context: Context) =
 
         match known, n.Op with
         | ValueSome value, _ -> value
-        | ValueNone, Op.Carry(s, k) when not rebound && v.IsInside(item, context.ScanOf s) -> v.ReadCarry(scope, env, context.ScanOf s, k, coordinates)
+        | ValueNone, Op.Carry(s, k) when not rebound && v.IsInside(item, context.ScanOf s) ->
+            v.ReadCarry(scope, env, context.ScanOf s, k, coordinates)
         | ValueNone, _ ->
             need n.Id item env
 
             match context.Storage.TryGetValue n.Id with
             | true, storage -> v.LoadFrom(scope, storage, env, coordinates, v.IsElsewhere(n.Id, item), false)
-            | _ -> scope.Emitter.Int(scalarType n, 0L) |> fun o -> if n.DType.IsFloat then scope.Emitter.Lit(scalarType n, 0.0) else o
+            | _ ->
+                scope.Emitter.Int(scalarType n, 0L)
+                |> fun o -> if n.DType.IsFloat then scope.Emitter.Lit(scalarType n, 0.0) else o
 
     member _.IsInside(item: Item, scan: int) = ancestors item |> List.exists (fun a -> a.Scans.Contains scan)
 
@@ -153,7 +172,11 @@ type Values(context: Context) =
 
         match context.CarryStorage.TryGetValue(struct (scan, k)) with
         | true, storage -> v.LoadFrom(scope, storage, env, coordinates, false, true)
-        | _ -> if n.DType.IsFloat then scope.Emitter.Lit(scalarType n, 0.0) else scope.Emitter.Int(scalarType n, 0L)
+        | _ ->
+            if n.DType.IsFloat then
+                scope.Emitter.Lit(scalarType n, 0.0)
+            else
+                scope.Emitter.Int(scalarType n, 0L)
 
     member private v.ReadInline(scope: Scope, item, env, n, c: Address[]) : Operand =
         let e = scope.Emitter
@@ -181,11 +204,23 @@ type Values(context: Context) =
             read 0 source
         | Op.Broadcast axes ->
             let source = Array.create (shapeOf 0).Length zero
-            axes |> Array.iteri (fun k a -> if a >= 0 then source[a] <- c[k])
+
+            axes
+            |> Array.iteri (fun k a ->
+                if a >= 0 then
+                    source[a] <- c[k])
+
             read 0 source
         | Op.Slice(starts, steps) -> read 0 (Array.map3 (fun s d (k: Address) -> k * int64 d + Address.Of(int64 s)) starts steps c)
         | Op.Reverse axes ->
-            read 0 (c |> Array.mapi (fun a k -> if Array.contains a axes then k * -1L + Address.Of(int64 (n.Shape[a] - 1)) else k))
+            read
+                0
+                (c
+                 |> Array.mapi (fun a k ->
+                     if Array.contains a axes then
+                         k * -1L + Address.Of(int64 (n.Shape[a] - 1))
+                     else
+                         k))
         | Op.Pad low -> v.ReadPad(scope, item, env, n, low, c)
         | Op.Concat axis -> v.ReadConcat(scope, item, env, n, axis, c)
         | Op.Gather ->
@@ -222,11 +257,25 @@ type Values(context: Context) =
     /// Tests low ≤ c < high for a coordinate; None if it is known to hold.
     member private _.Within(e: Emitter, c: Address, low: int, high: int, length: int) : Operand option =
         match c.TryConstant with
-        | Some k -> if k >= int64 low && k < int64 high then None else Some(e.Int(ScalarType.Bool, 0L))
+        | Some k ->
+            if k >= int64 low && k < int64 high then
+                None
+            else
+                Some(e.Int(ScalarType.Bool, 0L))
         | None ->
             let position = Coordinate.operand e c
-            let above = if low > 0 then Some(e.LessEqual(e.Int(ScalarType.I32, int64 low), position)) else None
-            let below = if high < length then Some(e.Less(position, e.Int(ScalarType.I32, int64 high))) else None
+
+            let above =
+                if low > 0 then
+                    Some(e.LessEqual(e.Int(ScalarType.I32, int64 low), position))
+                else
+                    None
+
+            let below =
+                if high < length then
+                    Some(e.Less(position, e.Int(ScalarType.I32, int64 high)))
+                else
+                    None
 
             match above, below with
             | Some a, Some b -> Some(e.And(a, b))
@@ -243,15 +292,27 @@ type Values(context: Context) =
         let shape = nodes[n.Inputs[0]].Shape
 
         let tests =
-            c |> Array.mapi (fun a k -> v.Within(e, k, low[a], low[a] + shape[a], n.Shape[a])) |> Array.choose id
+            c
+            |> Array.mapi (fun a k -> v.Within(e, k, low[a], low[a] + shape[a], n.Shape[a]))
+            |> Array.choose id
 
         let fill () = v.Read(scope, item, env, n.Inputs[1], [||])
+
         let value () =
-            let source = c |> Array.mapi (fun a k -> if low[a] = 0 && shape[a] = n.Shape[a] then k else v.Clamped(e, k, low[a], shape[a]))
+            let source =
+                c
+                |> Array.mapi (fun a k ->
+                    if low[a] = 0 && shape[a] = n.Shape[a] then
+                        k
+                    else
+                        v.Clamped(e, k, low[a], shape[a]))
+
             v.Read(scope, item, env, n.Inputs[0], source)
 
-        if tests.Length = 0 then value ()
-        elif tests |> Array.exists (fun t -> t.Equals(e.Int(ScalarType.Bool, 0L))) then fill ()
+        if tests.Length = 0 then
+            value ()
+        elif tests |> Array.exists (fun t -> t.Equals(e.Int(ScalarType.Bool, 0L))) then
+            fill ()
         else
             let inside = tests |> Array.reduce (fun a b -> e.And(a, b))
             e.Select(inside, value (), fill ())

@@ -18,10 +18,12 @@ module Verify =
             let node = graph.Nodes[n]
             let gone = Set.union across (Set.ofList (Roles.eliminated graph scanOf node))
 
-            [ for i in Graph.edges graph scanOf node do
-                  match schedule.Strategies[i] with
-                  | Strategy.Placed -> yield i, gone
-                  | Strategy.Inline -> yield! reads i gone ]
+            [
+                for i in Graph.edges graph scanOf node do
+                    match schedule.Strategies[i] with
+                    | Strategy.Placed -> yield i, gone
+                    | Strategy.Inline -> yield! reads i gone
+            ]
 
         let check (item: Item) =
             let n = item.Node
@@ -33,7 +35,9 @@ module Verify =
 
                 for shared in ancestors schedule.Location[d].Parent do
                     match shared.Key with
-                    | Some(Key.Within i | Key.Around i) when across.Contains i && List.exists (fun a -> obj.ReferenceEquals(a, shared)) around ->
+                    | Some(Key.Within i | Key.Around i) when
+                        across.Contains i && List.exists (fun a -> obj.ReferenceEquals(a, shared)) around
+                        ->
                         // a reduction may stand in the loop that it accumulates over
                         if item.Accumulates = 0 then
                             broken n $"it needs %%{d} complete over {graph.Indices[i].Name} inside that loop"
@@ -69,7 +73,8 @@ module Verify =
 
             let read (o: Operand) =
                 match o with
-                | Operand.Var v when not (known.Contains v.Id) -> invalidOp $"The loops of {name} are broken: x{v.Id} is read before it is set."
+                | Operand.Var v when not (known.Contains v.Id) ->
+                    invalidOp $"The loops of {name} are broken: x{v.Id} is read before it is set."
                 | Operand.Var _
                 | Operand.Float _
                 | Operand.Int _ -> ()

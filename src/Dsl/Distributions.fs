@@ -5,9 +5,11 @@ open System
 /// The source of a site's draws: its key, the plates and times it stands in. A further attempt or a second kind of draw at one
 /// site takes a number of its own.
 type Draws =
-    { Key: Tensor[]
-      Plates: FreeIndex list
-      Times: FreeIndex list }
+    {
+        Key: Tensor[]
+        Plates: FreeIndex list
+        Times: FreeIndex list
+    }
 
     member d.Words(shape, attempt) = Structure.random RandomKind.Word d.Plates d.Times attempt d.Key shape
     member d.Uniform(shape, attempt) = Structure.random RandomKind.Uniform d.Plates d.Times attempt d.Key shape
@@ -15,10 +17,12 @@ type Draws =
 
 /// A condition on a distribution's parameter: what it is called, the value, when it holds, and the same for a known number.
 type Requirement =
-    { Text: string
-      Value: Tensor
-      Holds: Tensor -> Tensor
-      HoldsFor: double -> bool }
+    {
+        Text: string
+        Value: Tensor
+        Holds: Tensor -> Tensor
+        HoldsFor: double -> bool
+    }
 
 /// A distribution over tensors of one element shape. Parameters may vary over plates and times.
 [<AbstractClass>]
@@ -38,18 +42,22 @@ module internal Densities =
     let all (x: Tensor) = Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x
 
     let shapeOf (what: string) (a: Tensor) (b: Tensor) =
-        if a.Shape = b.Shape || b.IsScalar then a.Shape
-        elif a.IsScalar then b.Shape
+        if a.Shape = b.Shape || b.IsScalar then
+            a.Shape
+        elif a.IsScalar then
+            b.Shape
         else
             Fail.model
                 $"{what} has parameters of shapes {Fail.shape a.Shape} and {Fail.shape b.Shape}."
                 "Give both one shape, or one of them as a scalar."
 
     let positive text (x: Tensor) =
-        { Text = text + " > 0"
-          Value = x
-          Holds = fun v -> Build.binary BinaryOp.Less (Build.scalar v.DType 0.0) v
-          HoldsFor = fun v -> v > 0.0 }
+        {
+            Text = text + " > 0"
+            Value = x
+            Holds = fun v -> Build.binary BinaryOp.Less (Build.scalar v.DType 0.0) v
+            HoldsFor = fun v -> v > 0.0
+        }
 
     /// high − low, as a number if both are.
     let width (low: Tensor) (high: Tensor) =
@@ -115,7 +123,9 @@ type Uniform(low: Tensor, high: Tensor) =
     override _.Mean = 0.5 * (low + high)
 
     override _.LogDensity x =
-        let inside = Build.binary BinaryOp.And (Build.binary BinaryOp.LessEqual low x) (Build.binary BinaryOp.LessEqual x high)
+        let inside =
+            Build.binary BinaryOp.And (Build.binary BinaryOp.LessEqual low x) (Build.binary BinaryOp.LessEqual x high)
+
         all (Build.select inside (-(Build.unary UnaryOp.Log (high - low))) (Build.scalar x.DType Double.NegativeInfinity))
 
     override _.Draw d = low + (high - low) * d.Uniform(shape, 0)
@@ -147,7 +157,10 @@ type Categorical(logits: Tensor) =
 
     member _.LogProbabilities = logProbabilities
     override _.Requirements = []
-    override _.Mean = all (Build.unary UnaryOp.Exp logProbabilities * Build.convert logits.DType (Shapes.iota logits.Shape[0]))
+
+    override _.Mean =
+        all (Build.unary UnaryOp.Exp logProbabilities * Build.convert logits.DType (Shapes.iota logits.Shape[0]))
+
     override _.LogDensity x = Shapes.gather logProbabilities x
 
     /// Inverts the cumulative probabilities with one uniform.
@@ -161,6 +174,7 @@ type Categorical(logits: Tensor) =
 [<Sealed>]
 type Bernoulli private (logits: Tensor, given: Requirement list) =
     inherit Distribution("Bernoulli", logits.Shape, DType.F32)
+
     static let softplus (x: Tensor) =
         Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
         + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x)))
@@ -178,13 +192,16 @@ type Bernoulli private (logits: Tensor, given: Requirement list) =
 
     static member OfProbability(probability: Tensor) =
         let within =
-            { Text = "a probability in (0, 1)"
-              Value = probability
-              Holds =
-                fun p ->
-                    Build.binary BinaryOp.And
-                        (Build.binary BinaryOp.Less (Build.scalar p.DType 0.0) p)
-                        (Build.binary BinaryOp.Less p (Build.scalar p.DType 1.0))
-              HoldsFor = fun p -> p > 0.0 && p < 1.0 }
+            {
+                Text = "a probability in (0, 1)"
+                Value = probability
+                Holds =
+                    fun p ->
+                        Build.binary
+                            BinaryOp.And
+                            (Build.binary BinaryOp.Less (Build.scalar p.DType 0.0) p)
+                            (Build.binary BinaryOp.Less p (Build.scalar p.DType 1.0))
+                HoldsFor = fun p -> p > 0.0 && p < 1.0
+            }
 
         Bernoulli(Build.unary UnaryOp.Log (probability / (1.0 - probability)), [ within ])

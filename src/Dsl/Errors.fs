@@ -7,12 +7,19 @@ open System.IO
 /// A place in the user's own file.
 [<Struct>]
 type Location =
-    { File: string
-      Line: int }
+    {
+        File: string
+        Line: int
+    }
 
     /// True when no place is known.
     member location.IsUnknown = String.IsNullOrEmpty location.File
-    override location.ToString() = if location.IsUnknown then "" else $"{Path.GetFileName location.File}:{location.Line}"
+
+    override location.ToString() =
+        if location.IsUnknown then
+            ""
+        else
+            $"{Path.GetFileName location.File}:{location.Line}"
 
 module Location =
     let unknown = { File = null; Line = 0 }
@@ -37,9 +44,7 @@ module Location =
             |> Seq.tryFind (fun f -> isUserFrame f && not (String.IsNullOrEmpty(f.GetFileName())))
 
         match userFrame with
-        | Some f ->
-            { File = f.GetFileName()
-              Line = f.GetFileLineNumber() }
+        | Some f -> { File = f.GetFileName(); Line = f.GetFileLineNumber() }
         | None -> unknown
 
 /// A model that cannot mean anything: names what is wrong, where it is in the user's file, and what would mend it.
@@ -82,4 +87,8 @@ module Fail =
             raise (ModelException(e.Problem, e.Location, model, e.Mend))
 
     /// An element shape as a reader writes it: [3, 4], or "a scalar".
-    let shape (shape: int[]) = if shape.Length = 0 then "[] (a scalar)" else "[" + String.Join(", ", shape) + "]"
+    let shape (shape: int[]) =
+        if shape.Length = 0 then
+            "[] (a scalar)"
+        else
+            "[" + String.Join(", ", shape) + "]"

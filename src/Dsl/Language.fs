@@ -16,6 +16,7 @@ type Language private () =
     static member Constant(values: double[], [<ParamArray>] shape: int[]) = Build.constantOf DType.F32 shape values
     /// A vector of numbers that never change.
     static member Constant(values: double[]) = Build.constantOf DType.F32 [| values.Length |] values
+
     /// Whole numbers that never change (positions for Gather).
     static member Integers(values: int[], [<ParamArray>] shape: int[]) =
         Build.constantOf DType.I32 (if shape.Length = 0 then [| values.Length |] else shape) (Array.map double values)
@@ -52,11 +53,14 @@ type Language private () =
     static member Max(x: Tensor, y: Tensor) = Build.binary BinaryOp.Max x y
     /// 1 / (1 + exp(−x))
     static member Sigmoid(x: Tensor) = 0.5 * Build.unary UnaryOp.Tanh (0.5 * x) + 0.5
+
     /// log(1 + exp x), without overflow.
     static member Softplus(x: Tensor) =
-        Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x)))
+        Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
+        + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x)))
 
     static member Relu(x: Tensor) = Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
+
     /// The nearest value within the limits; NaN stays NaN.
     static member Clip(x: Tensor, low: Tensor, high: Tensor) =
         (match low.Op, high.Op with
@@ -70,8 +74,7 @@ type Language private () =
     static member Clip(x: Tensor, low: double, high: double) = Language.Clip(x, Build.scalar x.DType low, Build.scalar x.DType high)
 
     /// The angle in [−π, π) that differs from this one by whole turns.
-    static member WrapAngle(x: Tensor) =
-        x - 2.0 * Math.PI * Build.unary UnaryOp.Floor (x * (0.5 / Math.PI) + 0.5)
+    static member WrapAngle(x: Tensor) = x - 2.0 * Math.PI * Build.unary UnaryOp.Floor (x * (0.5 / Math.PI) + 0.5)
 
     static member Less(x: Tensor, y: Tensor) = Build.binary BinaryOp.Less x y
     static member LessEqual(x: Tensor, y: Tensor) = Build.binary BinaryOp.LessEqual x y
@@ -83,16 +86,24 @@ type Language private () =
     static member IsFinite(x: Tensor) = Build.binary BinaryOp.Equal (x * 0.0) (Build.scalar x.DType 0.0)
     /// Both values are computed; the condition chooses.
     static member Select(condition: Tensor, ifTrue: Tensor, ifFalse: Tensor) = Build.select condition ifTrue ifFalse
+
     /// A choice between two records.
     static member Cond<'T>(condition: Tensor, ifTrue: 'T, ifFalse: 'T) : 'T =
-        Array.map2 (Build.select condition) (Record.toTensors ifTrue) (Record.toTensors ifFalse) |> Record.ofTensors<'T>
+        Array.map2 (Build.select condition) (Record.toTensors ifTrue) (Record.toTensors ifFalse)
+        |> Record.ofTensors<'T>
 
     static member Convert(x: Tensor, dtype: DType) = Build.convert dtype x
 
     // Elements: shapes.
     static member Reshape(x: Tensor, [<ParamArray>] shape: int[]) = Shapes.reshape shape x
+
     static member Transpose(x: Tensor, [<ParamArray>] permutation: int[]) =
-        Shapes.transpose (if permutation.Length = 0 then Array.rev [| 0 .. x.Shape.Length - 1 |] else permutation) x
+        Shapes.transpose
+            (if permutation.Length = 0 then
+                 Array.rev [| 0 .. x.Shape.Length - 1 |]
+             else
+                 permutation)
+            x
 
     /// Elements start … stop−1 along an axis.
     static member Slice(x: Tensor, axis: int, start: int, stop: int) = Shapes.part axis start stop x
@@ -115,6 +126,7 @@ type Language private () =
     static member Sum(x: Tensor) = Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x
     static member Sum(x: Tensor, [<ParamArray>] axes: int[]) = Structure.sum axes [] x
     static member Mean(x: Tensor) = Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x / double x.Count
+
     static member Maximum(x: Tensor, [<ParamArray>] axes: int[]) =
         Structure.max (if axes.Length = 0 then [| 0 .. x.Shape.Length - 1 |] else axes) [] x
 
@@ -139,6 +151,7 @@ type Language private () =
 
     /// A plate whose number of repetitions is an input of the program, up to a capacity.
     static member PlateIndex(name: string, extent: Extent) = FreeIndex(name, extent, IndexKind.Plate)
+
     static member TimeIndex(name: string, steps: int) =
         if steps < 1 then
             Fail.model $"The chain \"{name}\" has {steps} steps." "Give at least 1."
@@ -158,14 +171,18 @@ type Language private () =
     static member MeanOver(index: FreeIndex, x: Tensor) = Structure.sum [||] [ index ] x / Build.convert x.DType (Structure.extent index)
     static member LogSumExpOver(index: FreeIndex, x: Tensor) = Structure.logSumExp [||] [ index ] x
     static member SoftmaxOver(index: FreeIndex, x: Tensor) = Structure.softmax [||] [ index ] x
+
     /// Σ over the index of weights × values: an expectation, when the weights sum to one.
     static member Expectation(index: FreeIndex, weights: Tensor, values: Tensor) =
         Structure.dot Semiring.SumProduct [||] [||] [ index ] weights values
+
     /// Σ over the index of weights × values, for each tensor of a record.
     static member Expectation<'T>(index: FreeIndex, weights: Tensor, values: 'T) : 'T =
         values |> Record.map (Structure.dot Semiring.SumProduct [||] [||] [ index ] weights)
+
     /// The value at one position of the index (clamped).
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
+
     static member private StackForRanking(index: FreeIndex, x: Tensor) =
         let present =
             match index.Extent.Runtime with
@@ -176,7 +193,13 @@ type Language private () =
                     x
                     (Build.scalar x.DType Double.NegativeInfinity)
 
-        Tensor(Op.Stack index, [| present |], [| index.Capacity |], x.DType, x.Indices |> Array.filter (fun i -> not (obj.ReferenceEquals(i, index))))
+        Tensor(
+            Op.Stack index,
+            [| present |],
+            [| index.Capacity |],
+            x.DType,
+            x.Indices |> Array.filter (fun i -> not (obj.ReferenceEquals(i, index)))
+        )
 
     /// The positions of the k largest of a scalar over an index, largest first.
     static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))
@@ -202,13 +225,18 @@ type Language private () =
 
     /// Normal by its mean and its standard deviation, elementwise independent.
     static member Normal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.Normal(mean, standardDeviation)
+
     static member Normal(mean: double, standardDeviation: double) : Distribution =
         Inference.Normal(Build.scalar DType.F32 mean, Build.scalar DType.F32 standardDeviation)
+
     /// A Normal from a vector of 2n: n means, then n log-variances.
     static member DiagonalNormal(parameters: Tensor) : Distribution = Inference.DiagonalNormal parameters
     /// Uniform on [low, high), elementwise independent.
     static member Uniform(low: Tensor, high: Tensor) : Distribution = Inference.Uniform(low, high)
-    static member Uniform(low: double, high: double) : Distribution = Inference.Uniform(Build.scalar DType.F32 low, Build.scalar DType.F32 high)
+
+    static member Uniform(low: double, high: double) : Distribution =
+        Inference.Uniform(Build.scalar DType.F32 low, Build.scalar DType.F32 high)
+
     /// All mass at one value.
     static member Dirac(value: Tensor) : Distribution = Inference.Dirac value
     /// One of n values, 0 … n−1, by n unnormalised log-probabilities.
@@ -265,7 +293,8 @@ type Language private () =
             [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string,
             [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
         ) : Prob<'T> =
-        Prob.observeAt name distribution observation { File = file; Line = line } |> Prob.map (fun _ -> value)
+        Prob.observeAt name distribution observation { File = file; Line = line }
+        |> Prob.map (fun _ -> value)
 
     /// The program's value, in a run that is also weighed by the density of an observation.
     [<Extension>]
@@ -278,18 +307,22 @@ type Language private () =
             [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string,
             [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
         ) : Prob<'T> =
-        program |> Prob.bind (fun value -> Language.Observed(value, name, distribution, observation, file, line))
+        program
+        |> Prob.bind (fun value -> Language.Observed(value, name, distribution, observation, file, line))
 
     /// This value, in a run that is weighed by exp(log-weight).
     [<Extension>]
     static member Factored<'T>(value: 'T, logWeight: Tensor) : Prob<'T> = Prob.factor logWeight |> Prob.map (fun () -> value)
+
     /// The program's value, in a run that is also weighed by exp(log-weight).
     [<Extension>]
     static member Factored<'T>(program: Prob<'T>, logWeight: Tensor) : Prob<'T> =
         program |> Prob.bind (fun value -> Language.Factored(value, logWeight))
 
     /// Independent repetitions of a program; the value is free in the plate's index.
-    static member Plate<'T>(name: string, count: int, body: Prob<'T>) : Prob<Plated<'T>> = Prob.plate (Language.PlateIndex(name, count)) body
+    static member Plate<'T>(name: string, count: int, body: Prob<'T>) : Prob<Plated<'T>> =
+        Prob.plate (Language.PlateIndex(name, count)) body
+
     /// Independent repetitions of a program over an index.
     static member Plate<'T>(index: FreeIndex, body: Prob<'T>) : Prob<Plated<'T>> = Prob.plate index body
 
@@ -302,4 +335,9 @@ type Language private () =
 
     /// A Markov chain of states; `Each` holds the state after each step.
     static member Markov<'S>(name: string, steps: int, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
-        Language.Markov<'S, 'S>(name, steps, start, Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next))))
+        Language.Markov<'S, 'S>(
+            name,
+            steps,
+            start,
+            Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next)))
+        )

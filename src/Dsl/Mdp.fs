@@ -23,19 +23,21 @@ type Transition<'S, 'A, 'G> =
 /// A Markov decision process. 'S, 'A and 'G are records of tensors: state, action and run-time settings. Every part may read the
 /// time: the number of steps since the start, f32.
 type Mdp<'S, 'A, 'G> =
-    { Name: string
-      Start: Prob<'S> option
-      Transition: Transition<'S, 'A, 'G> option
-      Reward: ('S -> 'A -> 'G -> Tensor -> Tensor) option
-      /// Value of the state in which a plan ends, if the episode goes on.
-      TerminalValue: ('S -> 'G -> Tensor) option
-      /// Whether a state ends the episode. The reward of the step that leads to it counts; later ones do not.
-      Termination: ('S -> 'G -> Tensor) option
-      Observation: ('S -> Distribution) option
-      Discount: double
-      StateSpace: Space
-      ActionSpace: Space
-      SettingsSpace: Space }
+    {
+        Name: string
+        Start: Prob<'S> option
+        Transition: Transition<'S, 'A, 'G> option
+        Reward: ('S -> 'A -> 'G -> Tensor -> Tensor) option
+        /// Value of the state in which a plan ends, if the episode goes on.
+        TerminalValue: ('S -> 'G -> Tensor) option
+        /// Whether a state ends the episode. The reward of the step that leads to it counts; later ones do not.
+        Termination: ('S -> 'G -> Tensor) option
+        Observation: ('S -> Distribution) option
+        Discount: double
+        StateSpace: Space
+        ActionSpace: Space
+        SettingsSpace: Space
+    }
 
     member mdp.IsStochastic =
         match mdp.Transition with
@@ -45,27 +47,31 @@ type Mdp<'S, 'A, 'G> =
 
 /// An MDP whose optimality at each step has p(O = 1 | s, a) ∝ exp(r(s, a)/α).
 type Optimal<'S, 'A, 'G> =
-    { Mdp: Mdp<'S, 'A, 'G>
-      /// α: small makes the best plan win, large keeps the prior.
-      Temperature: double
-      Semantics: PlanningSemantics }
+    {
+        Mdp: Mdp<'S, 'A, 'G>
+        /// α: small makes the best plan win, large keeps the prior.
+        Temperature: double
+        Semantics: PlanningSemantics
+    }
 
 /// Builds an MDP part by part: `Mdp.define "pendulum" |> Mdp.step (fun s u -> …) |> Mdp.reward (fun s u -> …)`.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Mdp =
     let define<'S, 'A, 'G> (name: string) : Mdp<'S, 'A, 'G> =
         Fail.within name (fun () ->
-        { Name = name
-          Start = None
-          Transition = None
-          Reward = None
-          TerminalValue = None
-          Termination = None
-          Observation = None
-          Discount = 1.0
-          StateSpace = Record.space<'S> ()
-          ActionSpace = Record.space<'A> ()
-          SettingsSpace = Record.space<'G> () })
+            {
+                Name = name
+                Start = None
+                Transition = None
+                Reward = None
+                TerminalValue = None
+                Termination = None
+                Observation = None
+                Discount = 1.0
+                StateSpace = Record.space<'S>()
+                ActionSpace = Record.space<'A>()
+                SettingsSpace = Record.space<'G>()
+            })
 
     /// A record of unknown values.
     let private unknown<'T> (space: Space) : 'T =
@@ -73,7 +79,8 @@ module Mdp =
         |> Array.map (fun l -> Tensor(Op.Input(InputSlot(l.Path, false, Location.unknown)), [||], l.Shape, l.DType, [||]))
         |> Record.ofTensors<'T>
 
-    let private unknownTime () = Tensor(Op.Input(InputSlot("time", false, Location.unknown)), [||], [||], DType.F32, [||])
+    let private unknownTime () =
+        Tensor(Op.Input(InputSlot("time", false, Location.unknown)), [||], [||], DType.F32, [||])
 
     /// Traces a program once, every draw at its mean.
     let private dryRun (program: Prob<'T>) = Prob.trace (fun _ d -> d.Mean) program |> ignore
@@ -118,6 +125,7 @@ module Mdp =
     /// The next state, a program of state and action.
     let transition (f: 'S -> 'A -> Prob<'S>) mdp = transitionWith (fun s a (_: 'G) _ -> f s a) mdp
     let reward (f: 'S -> 'A -> Tensor) mdp = rewardWith (fun s a (_: 'G) _ -> f s a) mdp
+
     let terminalValue (f: 'S -> 'G -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
         let f s g = f s g |> scalar mdp "terminal value"
         tried mdp (fun s _ g _ -> f s g |> ignore)
@@ -151,9 +159,7 @@ module Mdp =
             Fail.within mdp.Name (fun () ->
                 Fail.model $"The temperature of \"{mdp.Name}\" is {temperature}." "Choose it above 0; small makes the best plan win.")
 
-        { Mdp = mdp
-          Temperature = temperature
-          Semantics = semantics }
+        { Mdp = mdp; Temperature = temperature; Semantics = semantics }
 
     /// Optimal at a temperature, with fixed dynamics.
     let optimal temperature mdp = optimalIn PlanningSemantics.FixedDynamics temperature mdp
@@ -189,13 +195,18 @@ module Flat =
         if tensors.Length = 0 then
             Build.constantOf DType.F32 [| 1 |] [| 0.0 |]
         else
-            tensors |> Array.map (fun x -> Build.convert DType.F32 x |> Shapes.reshape [| x.Count |]) |> Shapes.concat 0
+            tensors
+            |> Array.map (fun x -> Build.convert DType.F32 x |> Shapes.reshape [| x.Count |])
+            |> Shapes.concat 0
 
     /// Values held to a space's limits; values that must be whole are rounded down.
     let clip (space: Space) (value: 'T) : 'T =
         Array.map2
             (fun (l: Leaf) (x: Tensor) ->
-                if l.IsBounded then Language.Clip(x, Build.scalar x.DType l.Low, Build.scalar x.DType l.High) else x)
+                if l.IsBounded then
+                    Language.Clip(x, Build.scalar x.DType l.Low, Build.scalar x.DType l.High)
+                else
+                    x)
             space.Leaves
             (Record.toTensors value)
         |> Record.ofTensors<'T>

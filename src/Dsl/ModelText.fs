@@ -12,14 +12,27 @@ module ModelText =
 
     let private space (s: Space) =
         let leaf (l: Leaf) = l.Path + (if l.Shape.Length = 0 then "" else Fail.shape l.Shape) + limits l
-        if s.Leaves.Length = 0 then "nothing" else s.Leaves |> Array.map leaf |> String.concat ", "
+
+        if s.Leaves.Length = 0 then
+            "nothing"
+        else
+            s.Leaves |> Array.map leaf |> String.concat ", "
 
     let private site (s: SiteRecord) =
         let over = (s.Plates @ s.Times) |> List.map (fun i -> $"{i.Name} ({i.Capacity})") |> String.concat " × "
         let place = if s.Location.IsUnknown then "" else $"  at {s.Location}"
-        let shape = if s.Distribution.Shape.Length = 0 then "" else " " + Fail.shape s.Distribution.Shape
+
+        let shape =
+            if s.Distribution.Shape.Length = 0 then
+                ""
+            else
+                " " + Fail.shape s.Distribution.Shape
+
         let relation = if s.IsObserved then "observed under" else "~"
-        $"  {s.Path} {relation} {s.Distribution.Name}{shape}" + (if over = "" then "" else $" over {over}") + place
+
+        $"  {s.Path} {relation} {s.Distribution.Name}{shape}"
+        + (if over = "" then "" else $" over {over}")
+        + place
 
     let private meaning (o: Optimal<'S, 'A, 'G>) =
         match o.Semantics with
@@ -36,13 +49,15 @@ module ModelText =
 
         String.Join(
             "\n",
-            [ yield $"process \"{mdp.Name}\": {stepKind}, discount γ = {mdp.Discount}, temperature α = {o.Temperature}"
-              yield $"state: {space mdp.StateSpace}"
-              yield $"action: {space mdp.ActionSpace}"
-              yield $"settings: {space mdp.SettingsSpace}"
-              yield "sites:"
-              yield! trace.Sites |> Seq.map site
-              yield $"objective ({meaning o}):"
-              yield $"  maximise E_q[R]/α − KL(q(a) ‖ p(a)),  R = Σₜ {discount}r(sₜ, aₜ){terminal},  t = 0 … {horizon - 1}"
-              yield "" ]
+            [
+                yield $"process \"{mdp.Name}\": {stepKind}, discount γ = {mdp.Discount}, temperature α = {o.Temperature}"
+                yield $"state: {space mdp.StateSpace}"
+                yield $"action: {space mdp.ActionSpace}"
+                yield $"settings: {space mdp.SettingsSpace}"
+                yield "sites:"
+                yield! trace.Sites |> Seq.map site
+                yield $"objective ({meaning o}):"
+                yield $"  maximise E_q[R]/α − KL(q(a) ‖ p(a)),  R = Σₜ {discount}r(sₜ, aₜ){terminal},  t = 0 … {horizon - 1}"
+                yield ""
+            ]
         )

@@ -2,29 +2,35 @@ namespace Inference
 
 /// Settings of path-integral control.
 type MppiSettings =
-    { Samples: int
-      Horizon: int
-      Noise: Noise
-      /// Draws of the dynamics' noise for each action sequence; 1 where the step is deterministic.
-      Rollouts: int
-      /// Fresh rollouts that estimate the new plan's ELBO.
-      ElboSamples: int }
+    {
+        Samples: int
+        Horizon: int
+        Noise: Noise
+        /// Draws of the dynamics' noise for each action sequence; 1 where the step is deterministic.
+        Rollouts: int
+        /// Fresh rollouts that estimate the new plan's ELBO.
+        ElboSamples: int
+    }
 
     static member Default =
-        { Samples = 1024
-          Horizon = 50
-          Noise = Noise.Of [| 1.0 |]
-          Rollouts = 1
-          ElboSamples = 64 }
+        {
+            Samples = 1024
+            Horizon = 50
+            Noise = Noise.Of [| 1.0 |]
+            Rollouts = 1
+            ElboSamples = 64
+        }
 
 /// Weights of samples by their evidence, and what they say.
 type Weighing =
-    { /// exp(score − shift), zero where a score is not finite: weights before they are normalised.
-      Weights: Tensor
-      Total: Tensor
-      /// log of the mean of exp(score).
-      LogMean: Tensor
-      EffectiveSamples: Tensor }
+    {
+        /// exp(score − shift), zero where a score is not finite: weights before they are normalised.
+        Weights: Tensor
+        Total: Tensor
+        /// log of the mean of exp(score).
+        LogMean: Tensor
+        EffectiveSamples: Tensor
+    }
 
 /// Path-integral control as inference (Williams et al., "Information theoretic MPC", ICRA 2017; Levine 2018, arXiv:1805.00909):
 /// importance weighting and moment matching of the trajectory posterior onto an open-loop Gaussian.
@@ -41,10 +47,12 @@ module Mppi =
         let total = Structure.sum [||] over weights
         let count = over |> List.map (fun i -> Build.convert DType.F32 (Structure.extent i)) |> List.reduce (*)
 
-        { Weights = weights
-          Total = total
-          LogMean = shift + log (total / count)
-          EffectiveSamples = total * total / Structure.sum [||] over (weights * weights) }
+        {
+            Weights = weights
+            Total = total
+            LogMean = shift + log (total / count)
+            EffectiveSamples = total * total / Structure.sum [||] over (weights * weights)
+        }
 
     /// Σ w·x / Σ w, or `otherwise` if every weight is zero.
     let weightedMean (over: FreeIndex list) (w: Weighing) (otherwise: 'A) (x: 'A) : 'A =
@@ -71,7 +79,10 @@ module Mppi =
             (prob {
                 let! actions = Planner.sampleActions "actions" p mean noise
                 let dynamics = Language.PlateIndex("dynamics", rolloutDraws)
-                let! outcome = Prob.plate dynamics (Trajectory.follow p.Optimal.Mdp p.Time p.Now p.Settings p.State actions)
+
+                let! outcome =
+                    Prob.plate dynamics (Trajectory.follow p.Optimal.Mdp p.Time p.Now p.Settings p.State actions)
+
                 return actions, outcome
             })
 
@@ -82,10 +93,12 @@ module Mppi =
                 "Name one of them: PlanningSemantics.FixedDynamics or PlanningSemantics.ExactPosterior."
 
         for option, value, mend in
-            [ "Samples", s.Samples, "Draw at least 1 action sequence; 1024 is usual."
-              "Horizon", s.Horizon, "Plan at least 1 step."
-              "Rollouts", s.Rollouts, "Average the return over at least 1 draw of the dynamics' noise."
-              "ElboSamples", s.ElboSamples, "Estimate the ELBO from at least 1 rollout." ] do
+            [
+                "Samples", s.Samples, "Draw at least 1 action sequence; 1024 is usual."
+                "Horizon", s.Horizon, "Plan at least 1 step."
+                "Rollouts", s.Rollouts, "Average the return over at least 1 draw of the dynamics' noise."
+                "ElboSamples", s.ElboSamples, "Estimate the ELBO from at least 1 rollout."
+            ] do
             if value < 1 then
                 Fail.model $"Mppi.{option} is {value}." mend
 
@@ -112,16 +125,25 @@ module Mppi =
 
                 // ELBO of the new plan: E[R]/α − KL(N(mean′, σ²) ‖ N(mean, σ²)), by fresh rollouts
                 let! fresh = rollouts "elbo" s.ElboSamples draws p mean s.Noise
-                let expected = Language.MeanOver(fresh.Index, Language.MeanOver((snd fresh.Value).Index, (snd fresh.Value).Value.Return))
-                let finite = Structure.reduce ReduceOp.Min [||] [ outcome.Index; samples.Index ] outcome.Value.FiniteSteps
+
+                let expected =
+                    Language.MeanOver(fresh.Index, Language.MeanOver((snd fresh.Value).Index, (snd fresh.Value).Value.Return))
+
+                let finite =
+                    Structure.reduce ReduceOp.Min [||] [ outcome.Index; samples.Index ] outcome.Value.FiniteSteps
+
                 let bad = Language.Select(Language.IsFinite returns, zero, Language.Ones())
 
                 return
-                    { Mean = mean
-                      Diagnostics =
-                        [ "effective sample size", w.EffectiveSamples
-                          "free energy", -o.Temperature * w.LogMean // −α log mean exp(R/α)
-                          "elbo", expected / o.Temperature - divergence p s.Noise mean
-                          "non-finite samples", Structure.sum [||] over bad
-                          "first non-finite step", finite ] }
+                    {
+                        Mean = mean
+                        Diagnostics =
+                            [
+                                "effective sample size", w.EffectiveSamples
+                                "free energy", -o.Temperature * w.LogMean // −α log mean exp(R/α)
+                                "elbo", expected / o.Temperature - divergence p s.Noise mean
+                                "non-finite samples", Structure.sum [||] over bad
+                                "first non-finite step", finite
+                            ]
+                    }
             })

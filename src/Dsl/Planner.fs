@@ -2,32 +2,34 @@ namespace Inference
 
 /// What a planner's derivation may use.
 type Planning<'S, 'A, 'G> =
-    { Optimal: Optimal<'S, 'A, 'G>
-      State: 'S
-      Settings: 'G
-      /// The time of the first planned step, f32.
-      Now: Tensor
-      /// The steps planned.
-      Time: FreeIndex
-      /// The plan of the last solve, shifted: free in `Time`.
-      Mean: 'A }
+    {
+        Optimal: Optimal<'S, 'A, 'G>
+        State: 'S
+        Settings: 'G
+        /// The time of the first planned step, f32.
+        Now: Tensor
+        /// The steps planned.
+        Time: FreeIndex
+        /// The plan of the last solve, shifted: free in `Time`.
+        Mean: 'A
+    }
 
 /// A new plan, free in the planner's time index, and numbers to report.
-type Plan<'A> =
-    { Mean: 'A
-      Diagnostics: (string * Tensor) list }
+type Plan<'A> = { Mean: 'A; Diagnostics: (string * Tensor) list }
 
 /// A derivation closed to a program: state in, first action out, the plan kept.
 type PlannerProgram =
-    { Program: Program
-      Name: string
-      Horizon: int
-      StateSpace: Space
-      ActionSpace: Space
-      SettingsSpace: Space
-      Diagnostics: string[]
-      /// The process, its sites and the objective, as text.
-      Model: string }
+    {
+        Program: Program
+        Name: string
+        Horizon: int
+        StateSpace: Space
+        ActionSpace: Space
+        SettingsSpace: Space
+        Diagnostics: string[]
+        /// The process, its sites and the objective, as text.
+        Model: string
+    }
 
 /// Standard deviations of actions: one for all, one for each action, or one for each step and action (row by row).
 type Noise private (values: double[]) =
@@ -61,7 +63,8 @@ module Planner =
                     $"The noise has {k} numbers; the action has {n} and the horizon {time.Capacity} steps."
                     $"Give 1, {n} or {time.Capacity * n} numbers."
 
-        space.Leaves |> Array.mapi (fun k l -> Shapes.part 0 starts[k] starts[k + 1] row |> Shapes.reshape l.Shape)
+        space.Leaves
+        |> Array.mapi (fun k l -> Shapes.part 0 starts[k] starts[k + 1] row |> Shapes.reshape l.Shape)
 
     /// Action sequences from a Gaussian around a mean, held to the actions' limits; free in the planner's time.
     let sampleActions (name: string) (p: Planning<'S, 'A, 'G>) (mean: 'A) (noise: Noise) : Prob<'A> =
@@ -70,9 +73,7 @@ module Planner =
 
         let draw k (m: Tensor) = Prob.sampleAt $"{name}.{k}" (Normal(m, deviations[k])) Location.unknown
 
-        Prob.steps
-            p.Time
-            (Prob(fun c -> Record.toTensors mean |> Array.mapi (fun k m -> (draw k m).Run c) |> Record.ofTensors<'A>))
+        Prob.steps p.Time (Prob(fun c -> Record.toTensors mean |> Array.mapi (fun k m -> (draw k m).Run c) |> Record.ofTensors<'A>))
         |> Prob.map (Flat.clip space)
 
     let private words (b: ProgramBuilder) name =
@@ -82,47 +83,55 @@ module Planner =
     /// Closes a derivation. `solve` maps what is known to a new plan.
     let define name horizon (o: Optimal<'S, 'A, 'G>) (solve: Planning<'S, 'A, 'G> -> Prob<Plan<'A>>) : PlannerProgram =
         let mdp = o.Mdp
+
         Fail.within mdp.Name (fun () ->
-        if horizon < 1 then
-            Fail.model $"The planner \"{name}\" has a horizon of {horizon} steps." "Plan at least 1 step."
+            if horizon < 1 then
+                Fail.model $"The planner \"{name}\" has a horizon of {horizon} steps." "Plan at least 1 step."
 
-        match mdp.ActionSpace.Leaves |> Array.tryFind (fun l -> l.Discrete > 0) with
-        | Some l -> Fail.model $"The planner \"{name}\" moves continuous actions; the field \"{l.Path}\" is discrete." "Solve finite processes exactly."
-        | None -> ()
+            match mdp.ActionSpace.Leaves |> Array.tryFind (fun l -> l.Discrete > 0) with
+            | Some l ->
+                Fail.model
+                    $"The planner \"{name}\" moves continuous actions; the field \"{l.Path}\" is discrete."
+                    "Solve finite processes exactly."
+            | None -> ()
 
-        let b = ProgramBuilder name
-        let actions = mdp.ActionSpace.Count
-        let state = b.Input("state", [| max 1 mdp.StateSpace.Count |], DType.F32)
-        let settings = b.Input("settings", [| max 1 mdp.SettingsSpace.Count |], DType.F32)
-        let seed = words b "seed"
-        let step = b.State("step", [||], DType.U32, [| 0.0 |])
-        let plan = b.State("plan", [| horizon; actions |], DType.F32, [| 0.0 |])
-        let time = Language.TimeIndex("step", horizon)
+            let b = ProgramBuilder name
+            let actions = mdp.ActionSpace.Count
+            let state = b.Input("state", [| max 1 mdp.StateSpace.Count |], DType.F32)
+            let settings = b.Input("settings", [| max 1 mdp.SettingsSpace.Count |], DType.F32)
+            let seed = words b "seed"
+            let step = b.State("step", [||], DType.U32, [| 0.0 |])
+            let plan = b.State("plan", [| horizon; actions |], DType.F32, [| 0.0 |])
+            let time = Language.TimeIndex("step", horizon)
 
-        let planning =
-            { Optimal = o
-              State = Flat.toRecord mdp.StateSpace state
-              Settings = Flat.toRecord mdp.SettingsSpace settings
-              Now = Build.convert DType.F32 step
-              Time = time
-              Mean = Flat.toRecord mdp.ActionSpace (Structure.unstack time plan) }
+            let planning =
+                {
+                    Optimal = o
+                    State = Flat.toRecord mdp.StateSpace state
+                    Settings = Flat.toRecord mdp.SettingsSpace settings
+                    Now = Build.convert DType.F32 step
+                    Time = time
+                    Mean = Flat.toRecord mdp.ActionSpace (Structure.unstack time plan)
+                }
 
-        let solved, trace = Prob.draw seed [| step; Build.scalar DType.U32 0.0 |] [] [] (solve planning)
-        let means = Structure.stack time (Flat.ofRecord mdp.ActionSpace solved.Mean)
-        let last = Shapes.part 0 (horizon - 1) horizon means
-        b.Next(plan, Shapes.concat 0 [| Shapes.part 0 1 horizon means; last |])
-        b.Next(step, Build.binary BinaryOp.Add step (Build.scalar DType.U32 1.0))
-        b.Output("action", Shapes.at 0 0 means)
-        b.Output("means", means)
+            let solved, trace = Prob.draw seed [| step; Build.scalar DType.U32 0.0 |] [] [] (solve planning)
+            let means = Structure.stack time (Flat.ofRecord mdp.ActionSpace solved.Mean)
+            let last = Shapes.part 0 (horizon - 1) horizon means
+            b.Next(plan, Shapes.concat 0 [| Shapes.part 0 1 horizon means; last |])
+            b.Next(step, Build.binary BinaryOp.Add step (Build.scalar DType.U32 1.0))
+            b.Output("action", Shapes.at 0 0 means)
+            b.Output("means", means)
 
-        for diagnostic, value in solved.Diagnostics do
-            b.Output(diagnostic, Build.convert DType.F32 value)
+            for diagnostic, value in solved.Diagnostics do
+                b.Output(diagnostic, Build.convert DType.F32 value)
 
-        { Program = b.Build()
-          Name = name
-          Horizon = horizon
-          StateSpace = mdp.StateSpace
-          ActionSpace = mdp.ActionSpace
-          SettingsSpace = mdp.SettingsSpace
-          Diagnostics = solved.Diagnostics |> List.map fst |> Array.ofList
-          Model = ModelText.ofTrace o horizon trace })
+            {
+                Program = b.Build()
+                Name = name
+                Horizon = horizon
+                StateSpace = mdp.StateSpace
+                ActionSpace = mdp.ActionSpace
+                SettingsSpace = mdp.SettingsSpace
+                Diagnostics = solved.Diagnostics |> List.map fst |> Array.ofList
+                Model = ModelText.ofTrace o horizon trace
+            })

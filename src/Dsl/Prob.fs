@@ -7,15 +7,17 @@ open System.Runtime.InteropServices
 
 /// A sample or observation that a program made while it was traced.
 type SiteRecord =
-    { Path: string
-      Location: Location
-      Distribution: Distribution
-      Value: Tensor
-      /// The log-density of the value, free in the plates and times that the site stands in.
-      LogDensity: Lazy<Tensor>
-      IsObserved: bool
-      Plates: FreeIndex list
-      Times: FreeIndex list }
+    {
+        Path: string
+        Location: Location
+        Distribution: Distribution
+        Value: Tensor
+        /// The log-density of the value, free in the plates and times that the site stands in.
+        LogDensity: Lazy<Tensor>
+        IsObserved: bool
+        Plates: FreeIndex list
+        Times: FreeIndex list
+    }
 
 /// What a traced program left: its sites, in order, and the sum of its factors.
 [<Sealed>]
@@ -35,7 +37,8 @@ type Trace() =
         let hash = Philox.hashPath path
 
         match hashes.TryGetValue hash with
-        | true, other -> Fail.at location $"The sites \"{path}\" and \"{other}\" have one hash, and would draw the same numbers." "Rename one of them."
+        | true, other ->
+            Fail.at location $"The sites \"{path}\" and \"{other}\" have one hash, and would draw the same numbers." "Rename one of them."
         | _ -> hashes[hash] <- path
 
     member internal _.Record site = sites.Add site
@@ -50,16 +53,20 @@ type SampleSource =
 
 /// Where in a program the tracing stands.
 type ProbContext =
-    { Path: string
-      Plates: FreeIndex list
-      Times: FreeIndex list
-      /// Plates and times that were open before the program was entered: factors keep them.
-      Given: FreeIndex list
-      Source: SampleSource
-      Trace: Trace }
+    {
+        Path: string
+        Plates: FreeIndex list
+        Times: FreeIndex list
+        /// Plates and times that were open before the program was entered: factors keep them.
+        Given: FreeIndex list
+        Source: SampleSource
+        Trace: Trace
+    }
 
     member context.Enter(name: string) =
-        { context with Path = (if context.Path = "" then name else context.Path + "/" + name) }
+        { context with
+            Path = (if context.Path = "" then name else context.Path + "/" + name)
+        }
 
 /// A probabilistic program with a result: sample, observe, factor, plate and markov, composed by `prob { … }` in F# and by query
 /// syntax in C#. Tracing it builds the graph; nothing of it is left at run time.
@@ -89,10 +96,7 @@ type Prob<'T>(run: ProbContext -> 'T) =
 type Plated<'T> = { Index: FreeIndex; Value: 'T }
 
 /// What a Markov chain leaves: its last state, and the values of each step, free in the chain's index.
-type Chain<'S, 'R> =
-    { Index: FreeIndex
-      Final: 'S
-      Each: 'R }
+type Chain<'S, 'R> = { Index: FreeIndex; Final: 'S; Each: 'R }
 
 [<RequireQualifiedAccess>]
 module Prob =
@@ -107,12 +111,30 @@ module Prob =
             | Op.Constant values ->
                 (match values |> Array.tryFind (r.HoldsFor >> not) with
                  | Some bad ->
-                     Fail.at location $"The site \"{path}\" has a {distribution.Name} that needs {r.Text}; {bad} came." "Give a parameter in range."
+                     Fail.at
+                         location
+                         $"The site \"{path}\" has a {distribution.Name} that needs {r.Text}; {bad} came."
+                         "Give a parameter in range."
                  | None -> x)
             | _ ->
                 let holds = r.Holds r.Value
-                let spec = { Site = path; Requirement = $"{distribution.Name} with {r.Text}"; Location = location }
-                let whole = Build.fill x.Shape (Structure.reduce ReduceOp.Min [| 0 .. holds.Shape.Length - 1 |] [] (Build.select holds (Build.scalar DType.F32 1.0) (Build.scalar DType.F32 0.0)))
+
+                let spec =
+                    {
+                        Site = path
+                        Requirement = $"{distribution.Name} with {r.Text}"
+                        Location = location
+                    }
+
+                let whole =
+                    Build.fill
+                        x.Shape
+                        (Structure.reduce
+                            ReduceOp.Min
+                            [| 0 .. holds.Shape.Length - 1 |]
+                            []
+                            (Build.select holds (Build.scalar DType.F32 1.0) (Build.scalar DType.F32 0.0)))
+
                 let ok = Build.binary BinaryOp.Less (Build.scalar DType.F32 0.5) whole
                 Build.node (Op.Check spec) [| x; ok |] x.Shape x.DType
 
@@ -145,14 +167,16 @@ module Prob =
             let value = require path location drawn distribution
 
             c.Trace.Record
-                { Path = path
-                  Location = location
-                  Distribution = distribution
-                  Value = value
-                  LogDensity = lazy (distribution.LogDensity value)
-                  IsObserved = false
-                  Plates = c.Plates
-                  Times = c.Times }
+                {
+                    Path = path
+                    Location = location
+                    Distribution = distribution
+                    Value = value
+                    LogDensity = lazy (distribution.LogDensity value)
+                    IsObserved = false
+                    Plates = c.Plates
+                    Times = c.Times
+                }
 
             value)
 
@@ -172,20 +196,21 @@ module Prob =
             c.Trace.Weigh(sumOut c logDensity)
 
             c.Trace.Record
-                { Path = path
-                  Location = location
-                  Distribution = distribution
-                  Value = value
-                  LogDensity = lazy logDensity
-                  IsObserved = true
-                  Plates = c.Plates
-                  Times = c.Times }
+                {
+                    Path = path
+                    Location = location
+                    Distribution = distribution
+                    Value = value
+                    LogDensity = lazy logDensity
+                    IsObserved = true
+                    Plates = c.Plates
+                    Times = c.Times
+                }
 
             value)
 
     /// Multiplies the weight of the run by exp(log-weight).
-    let factor (logWeight: Tensor) =
-        Prob<unit>(fun c -> c.Trace.Weigh(sumOut c logWeight))
+    let factor (logWeight: Tensor) = Prob<unit>(fun c -> c.Trace.Weigh(sumOut c logWeight))
 
     /// Independent repetitions of a program; its value is free in the plate's index.
     let plate (index: FreeIndex) (body: Prob<'T>) =
@@ -228,12 +253,14 @@ module Prob =
         let trace = Trace()
 
         let context =
-            { Path = ""
-              Plates = plates
-              Times = times
-              Given = plates @ times
-              Source = Draw(seed, step)
-              Trace = trace }
+            {
+                Path = ""
+                Plates = plates
+                Times = times
+                Given = plates @ times
+                Source = Draw(seed, step)
+                Trace = trace
+            }
 
         body.Run context, trace
 
@@ -242,21 +269,25 @@ module Prob =
         let trace = Trace()
 
         let context =
-            { Path = ""
-              Plates = []
-              Times = []
-              Given = []
-              Source = Choose(fun path d _ -> choose path d)
-              Trace = trace }
+            {
+                Path = ""
+                Plates = []
+                Times = []
+                Given = []
+                Source = Choose(fun path d _ -> choose path d)
+                Trace = trace
+            }
 
         body.Run context, trace
 
     /// The log-density of all that a trace recorded: samples, observations and factors, over all plates and times.
     let logJoint (trace: Trace) : Tensor =
         let sampled =
-            [ for s in trace.Sites do
-                  if not s.IsObserved then
-                      yield Structure.sum [||] (s.Plates @ s.Times) s.LogDensity.Value ]
+            [
+                for s in trace.Sites do
+                    if not s.IsObserved then
+                        yield Structure.sum [||] (s.Plates @ s.Times) s.LogDensity.Value
+            ]
 
         Seq.append sampled trace.Factors |> Seq.fold (+) (Build.scalar DType.F32 0.0)
 

@@ -4,18 +4,22 @@ open System.Collections.Generic
 
 /// A value that the executable keeps between runs.
 type StateDefinition =
-    { Slot: InputSlot
-      /// Row-major contents before the first run; one number fills the shape.
-      Initial: double[]
-      Current: Tensor
-      Next: Tensor }
+    {
+        Slot: InputSlot
+        /// Row-major contents before the first run; one number fills the shape.
+        Initial: double[]
+        Current: Tensor
+        Next: Tensor
+    }
 
 /// A closed program: (state, input) → (state, output).
 type Program =
-    { Name: string
-      Inputs: (InputSlot * Tensor)[]
-      States: StateDefinition[]
-      Outputs: (string * Tensor)[] }
+    {
+        Name: string
+        Inputs: (InputSlot * Tensor)[]
+        States: StateDefinition[]
+        Outputs: (string * Tensor)[]
+    }
 
 [<RequireQualifiedAccess>]
 module Traverse =
@@ -123,7 +127,9 @@ type ProgramBuilder(name: string) =
         outputs |> Seq.iter (fun (n, x) -> escaping $"output \"{n}\"" x)
         states |> Seq.iter (fun s -> escaping $"state \"{s.Slot.Name}\"" s.Next)
 
-        { Name = name
-          Inputs = inputs.ToArray()
-          States = states.ToArray()
-          Outputs = outputs.ToArray() }
+        {
+            Name = name
+            Inputs = inputs.ToArray()
+            States = states.ToArray()
+            Outputs = outputs.ToArray()
+        }

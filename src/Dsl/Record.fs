@@ -26,12 +26,14 @@ type DiscreteAttribute(count: int) =
 
 /// One tensor of a record: its path, its element shape, and the values it may take.
 type Leaf =
-    { Path: string
-      Shape: int[]
-      Low: double
-      High: double
-      /// The number of values of a discrete field, or 0.
-      Discrete: int }
+    {
+        Path: string
+        Shape: int[]
+        Low: double
+        High: double
+        /// The number of values of a discrete field, or 0.
+        Discrete: int
+    }
 
     member leaf.Count = Array.fold (*) 1 leaf.Shape
     member leaf.IsBounded = not (Double.IsInfinity leaf.Low && Double.IsInfinity leaf.High)
@@ -39,8 +41,10 @@ type Leaf =
 
 /// The space of a record's values: its tensors in constructor order, depth first.
 type Space =
-    { Name: string
-      Leaves: Leaf[] }
+    {
+        Name: string
+        Leaves: Leaf[]
+    }
 
     /// The count of numbers, row-major, leaf after leaf.
     member space.Count = space.Leaves |> Array.sumBy (fun l -> l.Count)
@@ -48,14 +52,18 @@ type Space =
 /// How a .NET type is taken apart into tensors and put together again.
 type internal Shape =
     | Single
-    | Fields of (string * Type * obj[]) [] * read: (obj -> obj[]) * make: (obj[] -> obj)
+    | Fields of (string * Type * obj[])[] * read: (obj -> obj[]) * make: (obj[] -> obj)
 
 /// Reads records, tuples and nested records of tensors.
 [<RequireQualifiedAccess>]
 module Record =
     let private attributesOf (p: PropertyInfo) (parameter: ParameterInfo) =
-        [| if not (isNull p) then yield! p.GetCustomAttributes(true)
-           if not (isNull parameter) then yield! parameter.GetCustomAttributes(true) |]
+        [|
+            if not (isNull p) then
+                yield! p.GetCustomAttributes(true)
+            if not (isNull parameter) then
+                yield! parameter.GetCustomAttributes(true)
+        |]
 
     let private isTuple (t: Type) = FSharpType.IsTuple t
 
@@ -90,7 +98,11 @@ module Record =
         elif FSharpType.IsRecord(t, true) then
             ofProperties (FSharpType.GetRecordFields(t, true)) (fun values -> FSharpValue.MakeRecord(t, values, true))
         else
-            let found = if t.IsPrimitive || t = typeof<string> || t.IsArray then None else ofConstructor t
+            let found =
+                if t.IsPrimitive || t = typeof<string> || t.IsArray then
+                    None
+                else
+                    ofConstructor t
 
             match found with
             | Some(Fields(fields, _, _) as shape) when fields.Length > 0 || t.GetProperties().Length = 0 -> shape
@@ -100,7 +112,10 @@ module Record =
                     "Make it a Tensor, a record of tensors, or a tuple of them."
 
     let private find<'a> (attributes: obj[]) =
-        attributes |> Array.tryPick (function :? 'a as a -> Some a | _ -> None)
+        attributes
+        |> Array.tryPick (function
+            | :? 'a as a -> Some a
+            | _ -> None)
 
     let private leaf path (attributes: obj[]) =
         let low, high =
@@ -115,11 +130,13 @@ module Record =
         if sizes |> Array.exists (fun n -> n < 1) then
             Fail.model $"The field \"{path}\" has size {Fail.shape sizes}." "Sizes are at least 1."
 
-        { Path = path
-          Shape = sizes
-          Low = low
-          High = high
-          Discrete = find<DiscreteAttribute> attributes |> Option.map (fun d -> d.Count) |> Option.defaultValue 0 }
+        {
+            Path = path
+            Shape = sizes
+            Low = low
+            High = high
+            Discrete = find<DiscreteAttribute> attributes |> Option.map (fun d -> d.Count) |> Option.defaultValue 0
+        }
 
     let rec private leavesOf (path: string) (t: Type) (attributes: obj[]) (depth: int) : Leaf list =
         if depth > 32 then
@@ -128,14 +145,18 @@ module Record =
         match shapeOf path t with
         | Single -> [ leaf path attributes ]
         | Fields(fields, _, _) ->
-            [ for name, fieldType, fieldAttributes in fields do
-                  let inner = if path = "" then name else path + "." + name
-                  yield! leavesOf inner fieldType fieldAttributes (depth + 1) ]
+            [
+                for name, fieldType, fieldAttributes in fields do
+                    let inner = if path = "" then name else path + "." + name
+                    yield! leavesOf inner fieldType fieldAttributes (depth + 1)
+            ]
 
     /// The space of values of a type.
     let space<'T> () : Space =
-        { Name = typeof<'T>.Name
-          Leaves = leavesOf "" typeof<'T> [||] 0 |> Array.ofList }
+        {
+            Name = typeof<'T>.Name
+            Leaves = leavesOf "" typeof<'T> [||] 0 |> Array.ofList
+        }
 
     let rec private flatten (path: string) (t: Type) (value: obj) : Tensor list =
         match shapeOf path t with
@@ -149,8 +170,10 @@ module Record =
 
             let values = if fields.Length = 0 then [||] else read value
 
-            [ for (name, fieldType, _), v in Array.zip fields values do
-                  yield! flatten (if path = "" then name else path + "." + name) fieldType v ]
+            [
+                for (name, fieldType, _), v in Array.zip fields values do
+                    yield! flatten (if path = "" then name else path + "." + name) fieldType v
+            ]
 
     /// The tensors of a record, in constructor order, depth first.
     let toTensors<'T> (value: 'T) : Tensor[] = flatten "" typeof<'T> (box value) |> Array.ofList

@@ -25,9 +25,7 @@ module Shapes =
 
     let transpose (permutation: int[]) (x: Tensor) =
         if Array.sort permutation <> [| 0 .. x.Shape.Length - 1 |] then
-            Fail.model
-                $"Transpose of shape {Fail.shape x.Shape} needs a permutation of its {x.Shape.Length} axes."
-                "Name each axis once."
+            Fail.model $"Transpose of shape {Fail.shape x.Shape} needs a permutation of its {x.Shape.Length} axes." "Name each axis once."
 
         if permutation = [| 0 .. x.Shape.Length - 1 |] then
             x
@@ -64,7 +62,11 @@ module Shapes =
         part axis position (position + 1) x |> reshape (Array.removeAt axis x.Shape)
 
     let pad (low: int[]) (high: int[]) (value: Tensor) (x: Tensor) =
-        if low.Length <> x.Shape.Length || high.Length <> x.Shape.Length || Array.exists (fun n -> n < 0) (Array.append low high) then
+        if
+            low.Length <> x.Shape.Length
+            || high.Length <> x.Shape.Length
+            || Array.exists (fun n -> n < 0) (Array.append low high)
+        then
             Fail.model $"Pad of shape {Fail.shape x.Shape} needs a low and a high count ≥ 0 for each axis." "Use 0 for an axis that stays."
 
         let _, value = Build.agree "Pad" (if x.IsScalar then x else Build.scalar x.DType 0.0) value
@@ -137,7 +139,11 @@ module Shapes =
         Build.node Op.DynamicSlice (Array.append [| x |] (starts "DynamicSlice" x at)) sizes x.DType
 
     let dynamicUpdate (at: Tensor[]) (update: Tensor) (x: Tensor) =
-        if update.Shape.Length <> x.Shape.Length || Array.exists2 (>) update.Shape x.Shape || update.DType <> x.DType then
+        if
+            update.Shape.Length <> x.Shape.Length
+            || Array.exists2 (>) update.Shape x.Shape
+            || update.DType <> x.DType
+        then
             Fail.model $"DynamicUpdate of {x} cannot take {update}." "The update needs the same type and as many axes, none longer."
 
         Build.node Op.DynamicUpdate (Array.append [| x; update |] (starts "DynamicUpdate" x at)) x.Shape x.DType

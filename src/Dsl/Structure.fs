@@ -73,7 +73,13 @@ module Structure =
         if axes.Length = 0 && held.IsEmpty then
             x
         else
-            let shape = [| for a in 0 .. x.Shape.Length - 1 do if not (Array.contains a axes) then x.Shape[a] |]
+            let shape =
+                [|
+                    for a in 0 .. x.Shape.Length - 1 do
+                        if not (Array.contains a axes) then
+                            x.Shape[a]
+                |]
+
             Tensor(Op.Reduce(op, axes, held), [| x |], shape, x.DType, without held x.Indices)
 
     let sum axes indices x = reduce ReduceOp.Sum axes indices x
@@ -81,7 +87,13 @@ module Structure =
 
     /// Repeats a reduced value over the axes that were reduced, so that it combines with the operand again.
     let private restore (axes: int[]) (shape: int[]) (reduced: Tensor) =
-        let kept = [| for a in 0 .. shape.Length - 1 do if not (Array.contains a axes) then a |]
+        let kept =
+            [|
+                for a in 0 .. shape.Length - 1 do
+                    if not (Array.contains a axes) then
+                        a
+            |]
+
         Build.broadcast (Array.init shape.Length (fun a -> System.Array.IndexOf(kept, a))) shape reduced
 
     /// log Σ exp over element axes and indices, with a shifted maximum; −∞ if every term is.
@@ -91,8 +103,7 @@ module Structure =
         let finite = Build.binary BinaryOp.Less (Build.scalar x.DType -1e30) largest
         let shift = Build.select finite largest (Build.scalar x.DType 0.0)
 
-        let terms =
-            Build.binary BinaryOp.Sub x (restore axes x.Shape shift) |> Build.unary UnaryOp.Exp
+        let terms = Build.binary BinaryOp.Sub x (restore axes x.Shape shift) |> Build.unary UnaryOp.Exp
 
         Build.binary BinaryOp.Add shift (Build.unary UnaryOp.Log (sum axes indices terms))
 
@@ -112,15 +123,24 @@ module Structure =
         let left, right = norm a left, norm b right
         let fits (x: Tensor) k = k >= 0 && k < x.Shape.Length
 
-        if left.Length <> right.Length || not (Array.forall (fits a) left && Array.forall (fits b) right)
-           || Array.exists2 (fun p q -> a.Shape[p] <> b.Shape[q]) left right then
+        if
+            left.Length <> right.Length
+            || not (Array.forall (fits a) left && Array.forall (fits b) right)
+            || Array.exists2 (fun p q -> a.Shape[p] <> b.Shape[q]) left right
+        then
             Fail.model
                 $"Dot cannot contract axes {Fail.shape left} of {Fail.shape a.Shape} with axes {Fail.shape right} of {Fail.shape b.Shape}."
                 "Contracted axes come in pairs of equal length."
 
         let all = distinctUnion (Seq.append a.Indices b.Indices)
         let held, absent = indices |> List.distinct |> List.partition (fun i -> Array.contains i all)
-        let rest (x: Tensor) gone = [| for k in 0 .. x.Shape.Length - 1 do if not (Array.contains k gone) then x.Shape[k] |]
+
+        let rest (x: Tensor) gone =
+            [|
+                for k in 0 .. x.Shape.Length - 1 do
+                    if not (Array.contains k gone) then
+                        x.Shape[k]
+            |]
 
         let product =
             Tensor(Op.Dot(semiring, left, right, held), [| a; b |], Array.append (rest a left) (rest b right), a.DType, without held all)
@@ -141,12 +161,16 @@ module Structure =
             let scan = Scan(index, inits)
 
             let carries =
-                inits |> Array.mapi (fun k x -> Tensor(Op.Carry(scan, k), [||], x.Shape, x.DType, distinctUnion (Seq.append carried[k] [ index ])))
+                inits
+                |> Array.mapi (fun k x ->
+                    Tensor(Op.Carry(scan, k), [||], x.Shape, x.DType, distinctUnion (Seq.append carried[k] [ index ])))
 
             let nexts, results = step carries
 
             if nexts.Length <> inits.Length then
-                Fail.model $"The loop over \"{index.Name}\" carries {inits.Length} values; its step returned {nexts.Length}." "Return one for each."
+                Fail.model
+                    $"The loop over \"{index.Name}\" carries {inits.Length} values; its step returned {nexts.Length}."
+                    "Return one for each."
 
             nexts
             |> Array.iteri (fun k n ->
@@ -155,7 +179,8 @@ module Structure =
                         $"The loop over \"{index.Name}\" starts its value {k} as {inits[k].DType}{Fail.shape inits[k].Shape}; its step returned {n.DType}{Fail.shape n.Shape}."
                         "A carried value keeps its shape and type.")
 
-            let after = nexts |> Array.mapi (fun k n -> distinctUnion (Seq.append carried[k] (without [ index ] n.Indices)))
+            let after =
+                nexts |> Array.mapi (fun k n -> distinctUnion (Seq.append carried[k] (without [ index ] n.Indices)))
 
             if Array.forall2 (fun (p: FreeIndex[]) (q: FreeIndex[]) -> p.Length = q.Length) carried after then
                 scan.Bind(carries, nexts)
@@ -165,12 +190,15 @@ module Structure =
 
         for x in inits do
             if Array.contains index x.Indices then
-                Fail.model $"The loop over \"{index.Name}\" starts from a value that varies over \"{index.Name}\"." "Start from a value of one step."
+                Fail.model
+                    $"The loop over \"{index.Name}\" starts from a value that varies over \"{index.Name}\"."
+                    "Start from a value of one step."
 
         let scan, results = trace (inits |> Array.map (fun x -> x.Indices))
 
         let finals =
-            inits |> Array.mapi (fun k x -> Tensor(Op.Final(scan, k), [||], x.Shape, x.DType, without [ index ] scan.Carries[k].Indices))
+            inits
+            |> Array.mapi (fun k x -> Tensor(Op.Final(scan, k), [||], x.Shape, x.DType, without [ index ] scan.Carries[k].Indices))
 
         finals, results
 
@@ -178,14 +206,15 @@ module Structure =
     let random (kind: RandomKind) (plates: FreeIndex list) (times: FreeIndex list) attempt (key: Tensor[]) (shape: int[]) =
         let dtype = if kind = RandomKind.Word then DType.U32 else DType.F32
 
-        let spec =
-            { Kind = kind
-              Plates = plates
-              Times = times
-              Attempt = attempt }
+        let spec = { Kind = kind; Plates = plates; Times = times; Attempt = attempt }
 
-        Tensor(Op.Random spec, key, shape, dtype, distinctUnion (Seq.append (Seq.collect (fun (k: Tensor) -> k.Indices) key) (plates @ times)))
+        Tensor(
+            Op.Random spec,
+            key,
+            shape,
+            dtype,
+            distinctUnion (Seq.append (Seq.collect (fun (k: Tensor) -> k.Indices) key) (plates @ times))
+        )
 
     /// One word of Philox 4×32-10 of four counter words and two key words.
-    let philox word (counter: Tensor[]) (key: Tensor[]) =
-        Build.node (Op.Philox word) (Array.append counter key) [||] DType.U32
+    let philox word (counter: Tensor[]) (key: Tensor[]) = Build.node (Op.Philox word) (Array.append counter key) [||] DType.U32

@@ -32,15 +32,15 @@ type IndexKind =
 
 /// How many values an index takes: at most `Capacity`; if `Runtime` is named, the count is an input of the program.
 type Extent =
-    { Capacity: int
-      Runtime: string option }
+    {
+        Capacity: int
+        Runtime: string option
+    }
 
     static member Fixed count = { Capacity = count; Runtime = None }
 
     /// A count given when the program runs, up to a stated capacity.
-    static member UpTo(name, capacity) =
-        { Capacity = capacity
-          Runtime = Some name }
+    static member UpTo(name, capacity) = { Capacity = capacity; Runtime = Some name }
 
 /// A free index: a plate, a time step, an enumerated value. Two indices are the same only if they are the same object.
 [<Sealed; AllowNullLiteral>]
@@ -112,10 +112,12 @@ type RandomKind =
 
 /// Which draws a random primitive makes: counters come from the flattened plates and times, in this order (docs/random.md).
 type RandomSpec =
-    { Kind: RandomKind
-      Plates: FreeIndex list
-      Times: FreeIndex list
-      Attempt: int }
+    {
+        Kind: RandomKind
+        Plates: FreeIndex list
+        Times: FreeIndex list
+        Attempt: int
+    }
 
 /// A value that a program reads: an input of each run, or state that the executable owns.
 [<Sealed>]
@@ -215,7 +217,10 @@ and [<Sealed; AllowNullLiteral>] Tensor internal (op: Op, inputs: Tensor[], shap
     /// The number of elements.
     member _.Count = Array.fold (*) 1 shape
     member t.IsScalar = shape.Length = 0
-    override t.ToString() = $"{dtype}{Fail.shape shape}" + (if indices.Length = 0 then "" else $" over {String.Join(',', indices)}")
+
+    override t.ToString() =
+        $"{dtype}{Fail.shape shape}"
+        + (if indices.Length = 0 then "" else $" over {String.Join(',', indices)}")
 
 /// Constructors that check shapes and types. One function a primitive; `Tensor`'s operators and `Language` are made of these.
 [<RequireQualifiedAccess>]
@@ -253,7 +258,11 @@ module Build =
             | _ -> node (Op.Broadcast axes) [| x |] shape x.DType
 
     /// Repeats a scalar over a shape.
-    let fill shape (x: Tensor) = if x.Shape = shape then x else broadcast (Array.create (Array.length shape) -1) shape x
+    let fill shape (x: Tensor) =
+        if x.Shape = shape then
+            x
+        else
+            broadcast (Array.create (Array.length shape) -1) shape x
 
     let convert dtype (x: Tensor) =
         if x.DType = dtype then
@@ -271,17 +280,23 @@ module Build =
     /// Gives operands one type (a literal takes the other's) and one shape (a scalar combines with any).
     let agree (what: string) (a: Tensor) (b: Tensor) =
         let a, b =
-            if a.DType = b.DType then a, b
-            elif isConstantScalar a then convert b.DType a, b
-            elif isConstantScalar b then a, convert a.DType b
+            if a.DType = b.DType then
+                a, b
+            elif isConstantScalar a then
+                convert b.DType a, b
+            elif isConstantScalar b then
+                a, convert a.DType b
             else
                 Fail.model
                     $"{what} needs two values of one type; {a.DType} and {b.DType} came."
                     "Convert one of them: Convert(x, DType.F32)."
 
-        if a.Shape = b.Shape then a, b
-        elif a.IsScalar then fill b.Shape a, b
-        elif b.IsScalar then a, fill a.Shape b
+        if a.Shape = b.Shape then
+            a, b
+        elif a.IsScalar then
+            fill b.Shape a, b
+        elif b.IsScalar then
+            a, fill a.Shape b
         else
             Fail.model
                 $"{what} needs two values of one shape; {Fail.shape a.Shape} and {Fail.shape b.Shape} came."
@@ -292,9 +307,13 @@ module Build =
             Fail.model $"{op} needs {expected}; {x.DType} came." "Convert it first: Convert(x, DType.F32)."
 
         match op with
-        | UnaryOp.Not -> if x.DType <> DType.Bool then wrong "a Bool"
+        | UnaryOp.Not ->
+            if x.DType <> DType.Bool then
+                wrong "a Bool"
         | UnaryOp.Neg
-        | UnaryOp.Abs -> if x.DType = DType.Bool || x.DType = DType.U32 then wrong "a signed number"
+        | UnaryOp.Abs ->
+            if x.DType = DType.Bool || x.DType = DType.U32 then
+                wrong "a signed number"
         | UnaryOp.Exp
         | UnaryOp.Log
         | UnaryOp.Expm1
@@ -304,14 +323,17 @@ module Build =
         | UnaryOp.Tanh
         | UnaryOp.Sqrt
         | UnaryOp.Erf
-        | UnaryOp.Floor -> if not x.DType.IsFloat then wrong "a floating-point number"
+        | UnaryOp.Floor ->
+            if not x.DType.IsFloat then
+                wrong "a floating-point number"
 
         node (Op.Unary op) [| x |] x.Shape x.DType
 
     let binary op a b =
         let a, b = agree (string op) a b
 
-        let wrong expected = Fail.model $"{op} needs {expected}; {a.DType} came." "Convert the operands first."
+        let wrong expected =
+            Fail.model $"{op} needs {expected}; {a.DType} came." "Convert the operands first."
 
         let dtype =
             match op with
@@ -329,7 +351,11 @@ module Build =
             | BinaryOp.Or
             | BinaryOp.Xor -> if a.DType.IsFloat then wrong "Bool or whole numbers" else a.DType
             | BinaryOp.ShiftLeft
-            | BinaryOp.ShiftRight -> if a.DType = DType.I32 || a.DType = DType.U32 then a.DType else wrong "whole numbers"
+            | BinaryOp.ShiftRight ->
+                if a.DType = DType.I32 || a.DType = DType.U32 then
+                    a.DType
+                else
+                    wrong "whole numbers"
 
         node (Op.Binary op) [| a; b |] a.Shape dtype
 
@@ -340,9 +366,12 @@ module Build =
         let a, b = agree "Select" a b
 
         let condition, a, b =
-            if condition.Shape = a.Shape then condition, a, b
-            elif condition.IsScalar then fill a.Shape condition, a, b
-            elif a.IsScalar then condition, fill condition.Shape a, fill condition.Shape b
+            if condition.Shape = a.Shape then
+                condition, a, b
+            elif condition.IsScalar then
+                fill a.Shape condition, a, b
+            elif a.IsScalar then
+                condition, fill condition.Shape a, fill condition.Shape b
             else
                 Fail.model
                     $"Select needs a condition of shape {Fail.shape a.Shape}; {Fail.shape condition.Shape} came."

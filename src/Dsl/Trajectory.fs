@@ -2,11 +2,13 @@ namespace Inference
 
 /// What came of a sequence of actions.
 type Outcome<'S> =
-    { /// Σ γᵗ·r(sₜ, aₜ) + γᵀ·terminal value. NaN or infinite if any reward or state was.
-      Return: Tensor
-      /// How many steps went by before the first value that is not finite.
-      FiniteSteps: Tensor
-      Final: 'S }
+    {
+        /// Σ γᵗ·r(sₜ, aₜ) + γᵀ·terminal value. NaN or infinite if any reward or state was.
+        Return: Tensor
+        /// How many steps went by before the first value that is not finite.
+        FiniteSteps: Tensor
+        Final: 'S
+    }
 
 /// The trajectory of an MDP under given actions.
 [<RequireQualifiedAccess>]
@@ -37,12 +39,15 @@ module Trajectory =
                         let r = weight (reward s actions settings clock)
                         let! next = Mdp.stepOf mdp s actions settings clock
                         let total = total + counted alive (poisoned next r)
+
                         let alive =
                             match mdp.Termination with
                             | Some test -> Language.And(alive, Language.Not(test next settings))
                             | None -> alive
 
-                        return (next, total, alive), Build.select (Language.IsFinite total) (Build.scalar DType.I32 1.0) (Build.scalar DType.I32 0.0)
+                        return
+                            (next, total, alive),
+                            Build.select (Language.IsFinite total) (Build.scalar DType.I32 1.0) (Build.scalar DType.I32 0.0)
                     })
 
             let last =
@@ -51,11 +56,14 @@ module Trajectory =
                 | None -> zero
 
             return
-                { Return = total + last
-                  FiniteSteps = Structure.sum [||] [ time ] finite
-                  Final = final }
+                {
+                    Return = total + last
+                    FiniteSteps = Structure.sum [||] [ time ] finite
+                    Final = final
+                }
         }
 
     /// log p(O = 1 | trajectory), up to a constant: the return over the temperature.
     let logEvidence (o: Optimal<'S, 'A, 'G>) time now settings state actions : Prob<Tensor> =
-        follow o.Mdp time now settings state actions |> Prob.map (fun outcome -> outcome.Return / o.Temperature)
+        follow o.Mdp time now settings state actions
+        |> Prob.map (fun outcome -> outcome.Return / o.Temperature)
