@@ -4,187 +4,27 @@ open System
 open System.Collections.Generic
 open Inference
 
-/// A kernel: a loop over items, split over threads, around statements.
-type KernelCode =
-    {
-        Name: string
-        Title: string
-        /// What it computes, line by line, for people.
-        Nest: string list
-        Item: LoopVar
-        Body: Statement list
-        Step: StepPlan
-    }
-
-/// A lowered program: kernels, the order they run in, and memory.
-type Lowered =
-    {
-        Kernels: KernelCode list
-        Steps: StepPlan list
-        Buffers: Buffers
-        Context: Context
-        Outputs: int[]
-        StateBuffers: (int * int)[]
-    }
-
 /// One pass of lowering: walks the schedule and emits kernels. Readers that turn out to need memory are noted in the context.
 [<Sealed>]
-type Kernels(context: Context, values: Values, statements: Statements, nests: Nests, extentCount: int) =
+type Kernels(context: Context, values: Values, statements: Statements, nests: Nests, frames: Frames, extentCount: int) =
     let graph = context.Graph
     let nodes = graph.Nodes
-    let kernels = ResizeArray<KernelCode>()
-    let steps = ResizeArray<StepPlan>()
-    /// Lanes of a tile: enough vectors of any width to hide latencies.
-    let tile = 64
-    let chunk = 4096
     let mutable depth = 0
-
-    let start (outer: Map<int, Address>) =
-        {
-            At = outer
-            Lane = -1
-            Local = Address.Of 0L
-            Vectorised = false
-            Rebound = Set.empty
-        }
-
-    let step kind =
-        {
-            Kind = kind
-            Kernel = 0
-            Count = 1L
-            Extent = -1
-            Tile = 1
-            Parallel = false
-            Variable = 0
-        }
-
-    let finish (title: string) (nest: string list) (item: LoopVar) (scope: Scope) (plan: StepPlan) =
-        let body = Prune.body scope.Emitter.Statements
-
-        if not body.IsEmpty then
-            let work = Cost.statements body * float plan.Count
-            let splits = plan.Count > 1L || plan.Extent >= 0
-
-            let plan =
-                { plan with
-                    Kernel = kernels.Count
-                    Parallel = splits && Cost.isWorthThreads work
-                }
-
-            steps.Add plan
-
-            kernels.Add
-                {
-                    Name = $"K{kernels.Count}"
-                    Title = title
-                    Nest = nest
-                    Item = item
-                    Body = body
-                    Step = plan
-                }
-
-    let names (indices: int seq) = indices |> Seq.map (fun i -> graph.Indices[i].Name) |> String.concat " × "
     let capacity i = graph.Indices[i].Capacity
-
-    /// Decodes an item's number into coordinates of several extents, the last one fastest.
-    let decode (scope: Scope) (item: LoopVar) (extents: int list) =
-        let known = extents |> List.skipWhile (fun n -> n = 1)
-
-        let coordinates =
-            Coordinate.unflatten scope.Emitter (Array.ofList known) (Address.Of item) |> List.ofArray
-
-        List.replicate (extents.Length - known.Length) (Address.Of 0L) @ coordinates
-
-    /// A kernel over plates: tiles of the last are lanes, the others and the tiles are items.
-    member _.OverPlates(title, nest, plates: int list, outer: Map<int, Address>, parts: (Scope -> Point -> unit) list) =
-        let item = LoopVar("item", LoopKind.Sequential)
-        let scope = Scope(Emitter(), null, null)
-
-        match List.rev plates with
-        | [] ->
-            for emit in parts do
-                emit scope (start outer)
-
-            finish title nest item scope (step StepKind.Kernel)
-        | lane :: others ->
-            let others = List.rev others
-            let width = min tile ((capacity lane + 15) / 16 * 16)
-            let tiles = (capacity lane + width - 1) / width
-            let coordinates = decode scope item ((others |> List.map capacity) @ [ tiles ])
-
-            let at =
-                List.zip others (List.take others.Length coordinates)
-                |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
-
-            for emit in parts do
-                statements.Lanes(
-                    scope,
-                    "lane",
-                    Bound.Fixed(int64 width),
-                    fun inner local ->
-                        emit
-                            inner
-                            { start (at.Add(lane, List.last coordinates * int64 width + local)) with
-                                Lane = lane
-                                Local = local
-                                Vectorised = true
-                            }
-                )
-
-            let count = others |> List.fold (fun acc i -> acc * int64 (capacity i)) 1L
-
-            let plan =
-                match values.BoundOf lane, others with
-                | Bound.Extent slot, [] -> { step StepKind.Kernel with Count = count; Extent = slot; Tile = width }
-                | _ -> { step StepKind.Kernel with Count = count * int64 tiles }
-
-            finish $"{title} over {names plates}, {width} lanes of {graph.Indices[lane].Name}" nest item scope plan
-
-    /// A kernel for one value without plates: its leading axis, or pieces of its only axis, are items.
-    member k.OverElements(title, nest, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
-        let item = LoopVar("item", LoopKind.Sequential)
-        let scope = Scope(Emitter(), null, null)
-        let plan = step StepKind.Kernel
-
-        if splits && shape.Length >= 2 then
-            emit scope (start outer) (Some(Address.Of item))
-            finish title nest item scope { plan with Count = int64 shape[0] }
-        elif splits && shape.Length = 1 && shape[0] > chunk then
-            let pieces = (shape[0] + chunk - 1) / chunk
-            let e = scope.Emitter
-            let first = Address.Of item * int64 chunk
-
-            let count =
-                if shape[0] % chunk = 0 then
-                    Bound.Fixed(int64 chunk)
-                else
-                    let rest = e.Sub(e.Int(ScalarType.I32, int64 shape[0]), Coordinate.operand e first)
-
-                    match e.Min(e.Int(ScalarType.I32, int64 chunk), rest) with
-                    | Operand.Var v -> Bound.Computed v
-                    | Operand.Int(_, v) -> Bound.Fixed v
-                    | Operand.Float _ -> invalidOp "A count is a whole number."
-
-            statements.Lanes(scope, "e0", count, fun inner a -> emit inner { start outer with Vectorised = true } (Some(first + a)))
-            finish title nest item scope { plan with Count = int64 pieces }
-        else
-            emit scope (start outer) None
-            finish title nest item scope plan
 
     /// A kernel whose items are the outputs of reductions over lanes.
     member private k.Reducing(item: Item, outputs: int list, gone: int list, shape: int list, outer) =
         let number = LoopVar("item", LoopKind.Sequential)
         let scope = Scope(Emitter(), null, null)
         let extents = (outputs |> List.map capacity) @ shape
-        let coordinates = decode scope number extents
+        let coordinates = frames.Decode(scope, number, extents)
 
         let at =
             List.zip outputs (List.take outputs.Length coordinates)
             |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
 
         let elements = List.skip outputs.Length coordinates |> Array.ofList
-        let env = start at
+        let env = frames.Start at
         // lanes go along the index that lies side by side in memory
         let plates =
             gone
@@ -211,7 +51,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 others,
                 reducedShape,
                 fun inner env c ->
-                    k.LaneLoop(
+                    frames.LaneLoop(
                         inner,
                         env,
                         lane,
@@ -240,42 +80,12 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
 
         List.iter2 (fun (_, n) (total: Var) -> statements.Keep(scope, env, n, elements, scope.Emitter.Copy total)) reducers totals
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
-        let title = $"reduce {names gone}" + (if outputs.IsEmpty then "" else $" for each {names outputs}")
-        finish title (Describe.nest graph 0 item) number scope { step StepKind.Kernel with Count = count }
 
-    /// Lanes in chunks of fixed size, so that sums do not depend on threads or vectors.
-    member private _.LaneLoop(scope: Scope, env, lane, emit: Scope -> Point -> Bound -> Address -> unit) =
-        match values.BoundOf lane with
-        | Bound.Fixed n when n <= int64 chunk -> emit scope env (Bound.Fixed n) (Address.Of 0L)
-        | Bound.Extent slot when capacity lane <= chunk -> emit scope env (Bound.Extent slot) (Address.Of 0L)
-        | bound ->
-            let pieces = (capacity lane + chunk - 1) / chunk
+        let title =
+            $"reduce {frames.Names gone}"
+            + (if outputs.IsEmpty then "" else $" for each {frames.Names outputs}")
 
-            statements.Sequential(
-                scope,
-                "chunk",
-                0L,
-                Bound.Fixed(int64 pieces),
-                fun inner a ->
-                    let e = inner.Emitter
-
-                    let total =
-                        match bound with
-                        | Bound.Fixed n -> e.Int(ScalarType.I32, n)
-                        | Bound.Extent slot ->
-                            let v = e.NewVar(ScalarType.I32, false)
-                            e.Append(ReadExtent(v, slot))
-                            Operand.Var v
-                        | Bound.Computed v -> Operand.Var v
-
-                    let rest = e.Sub(total, Coordinate.operand e (a * int64 chunk))
-                    let count = e.Max(e.Int(ScalarType.I32, 0L), e.Min(e.Int(ScalarType.I32, int64 chunk), rest))
-
-                    match count with
-                    | Operand.Var v -> emit inner env (Bound.Computed v) (a * int64 chunk)
-                    | Operand.Int(_, v) -> emit inner env (Bound.Fixed v) (a * int64 chunk)
-                    | Operand.Float _ -> invalidOp "A count is a whole number."
-            )
+        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
 
     /// Kernels of an item and of what it encloses.
     member k.Emit(item: Item, outer: Map<int, Address>) =
@@ -284,7 +94,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             for child in item.Children do
                 k.Emit(child, outer)
         | Some(Key.Kernel plates) ->
-            k.OverPlates(
+            frames.OverPlates(
                 (if plates.IsEmpty then "serial" else "map"),
                 Describe.nest graph 0 item,
                 plates,
@@ -306,10 +116,10 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 | Op.Carry _
                 | Op.Final _ -> false
                 | Op.Reduce _
-                | Op.Dot _ -> n.Shape.Length >= 2 || (statements.ReducesContiguously n && n.Count > chunk)
+                | Op.Dot _ -> n.Shape.Length >= 2 || (statements.ReducesContiguously n && n.Count > Frames.Chunk)
                 | _ -> true
 
-            k.OverElements(
+            frames.OverElements(
                 "elements",
                 Describe.nest graph 0 item,
                 n.Shape,
@@ -342,8 +152,8 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             | Bound.Extent e -> 1L, e
             | Bound.Computed _ -> invalidOp "A loop around kernels has a count that is known before it starts."
 
-        steps.Add
-            { step StepKind.BeginLoop with
+        frames.Append
+            { frames.Step StepKind.BeginLoop with
                 Count = fixedCount
                 Extent = extent
                 Variable = slot
@@ -362,7 +172,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 k.CopyCarry(item, scan, c, s.Nexts[c], "next", inside)
 
         depth <- depth - 1
-        steps.Add { step StepKind.EndLoop with Variable = slot }
+        frames.Append { frames.Step StepKind.EndLoop with Variable = slot }
 
     member private k.CopyCarry(item: Item, scan, c, source: int, label, outer) =
         match context.CarryStorage.TryGetValue(struct (scan, c)) with
@@ -370,7 +180,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             // read once, so that needs are known in the next pass
             let n = nodes[source]
 
-            k.OverElements(
+            frames.OverElements(
                 label,
                 [],
                 n.Shape,
@@ -399,7 +209,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             let title = $"{label} of a carried value"
 
             if plates.IsEmpty && n.Count > Strategy.unrolled then
-                k.OverElements(
+                frames.OverElements(
                     title,
                     [],
                     n.Shape,
@@ -418,7 +228,4 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                         )
                 )
             else
-                k.OverPlates(title, [], plates, outer, [ fun scope env -> nests.CopyCarry(scope, item, env, scan, c, source) ])
-
-    member _.Kernels = List.ofSeq kernels
-    member _.Steps = List.ofSeq steps
+                frames.OverPlates(title, [], plates, outer, [ fun scope env -> nests.CopyCarry(scope, item, env, scan, c, source) ])

@@ -171,12 +171,13 @@ module Lowering =
         let ranking = Ranking(context, values, statements)
         let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
         let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length
-        let kernels = Kernels(context, values, statements, nests, extents)
+        let frames = Frames(graph, values, statements)
+        let kernels = Kernels(context, values, statements, nests, frames, extents)
         kernels.Emit(schedule.Root, Map.empty)
 
         {
-            Kernels = kernels.Kernels
-            Steps = kernels.Steps
+            Kernels = frames.Kernels
+            Steps = frames.Steps
             Buffers = buffers
             Context = context
             Outputs = outputs

@@ -163,23 +163,41 @@ module Roles =
                         yield s.Index, i
             ]
 
-        let upstream k =
-            let s = graph.Scans[k]
-            let all = HashSet<int>(cycles[k])
+        let edges n : int seq = Graph.edges graph scanOf graph.Nodes[n]
 
-            if role[s.Index] = Role.Outer then
-                let feeding = reach cycles[k] (fun n -> Graph.edges graph scanOf graph.Nodes[n])
+        /// What varies with an outer loop and feeds its cycle, step by step. What it needs complete stands before the loop, and so
+        /// does what other loops over the index compute.
+        let feeding k =
+            let index = graph.Scans[k].Index
+            let others = together k |> Array.filter (fun j -> j <> k)
 
-                for n in feeding do
-                    if Array.contains s.Index graph.Nodes[n].Indices then
-                        all.Add n |> ignore
+            let isStep n =
+                Array.contains index graph.Nodes[n].Indices
+                && not (others |> Array.exists (fun j -> cycles[j].Contains n))
 
+            let steps = reach cycles[k] (fun n -> edges n |> Seq.filter isStep)
+            let before = reach (steps |> Seq.collect edges |> Seq.filter (isStep >> not)) edges
+            steps.ExceptWith before
+            steps
+
+        let upstream =
+            graph.Scans |> Array.mapi (fun k s -> if role[s.Index] = Role.Outer then feeding k else HashSet())
+
+        let unit k =
+            let all = HashSet<int>(upstream[k])
+
+            // what feeds several loops over one index belongs to none of them
+            for j in together k do
+                if j <> k then
+                    all.ExceptWith upstream[j]
+
+            all.UnionWith cycles[k]
             all
 
         {
             Role = role
             Rank = rank graph.Indices.Length pairs
             Cycle = cycles
-            Unit = graph.Scans |> Array.mapi (fun k _ -> upstream k)
+            Unit = graph.Scans |> Array.mapi (fun k _ -> unit k)
             Users = users
         }

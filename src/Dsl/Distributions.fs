@@ -161,7 +161,14 @@ type Categorical(logits: Tensor) =
     override _.Mean =
         all (Build.unary UnaryOp.Exp logProbabilities * Build.convert logits.DType (Shapes.iota logits.Shape[0]))
 
-    override _.LogDensity x = Shapes.gather logProbabilities x
+    override _.LogDensity x =
+        let inside =
+            Build.binary
+                BinaryOp.And
+                (Build.binary BinaryOp.LessEqual (Build.scalar x.DType 0.0) x)
+                (Build.binary BinaryOp.Less x (Build.scalar x.DType (double logits.Shape[0])))
+
+        Build.select inside (Shapes.gather logProbabilities x) (Build.scalar logits.DType Double.NegativeInfinity)
 
     /// Inverts the cumulative probabilities with one uniform.
     override _.Draw d =

@@ -64,8 +64,12 @@ type Language private () =
     /// The nearest value within the limits; NaN stays NaN.
     static member Clip(x: Tensor, low: Tensor, high: Tensor) =
         (match low.Op, high.Op with
-         | Op.Constant l, Op.Constant h when Seq.exists2 (fun a b -> a > b) l h ->
-             Fail.model $"Clip has limits {l[0]} … {h[0]}, which are reversed." "Give the low limit first."
+         | Op.Constant l, Op.Constant h when l.Length = 1 || h.Length = 1 || l.Length = h.Length ->
+             let at (v: double[]) k = if v.Length = 1 then v[0] else v[k]
+
+             for k in 0 .. max l.Length h.Length - 1 do
+                 if at l k > at h k then
+                     Fail.model $"Clip has limits {at l k} … {at h k}, which are reversed." "Give the low limit first."
          | _ -> ())
 
         Build.binary BinaryOp.Min high (Build.binary BinaryOp.Max low x)

@@ -82,8 +82,8 @@ module Mdp =
     let private unknownTime () =
         Tensor(Op.Input(InputSlot("time", false, Location.unknown)), [||], [||], DType.F32, [||])
 
-    /// Traces a program once, every draw at its mean.
-    let private dryRun (program: Prob<'T>) = Prob.trace (fun _ d -> d.Mean) program |> ignore
+    /// Traces a program once, every draw at its mean, in the type of a draw.
+    let private dryRun (program: Prob<'T>) = Prob.trace (fun _ d -> Build.convert d.DType d.Mean) program |> ignore
 
     /// Traces a part once, when it is defined, so that what is wrong with it is found there.
     let private tried (mdp: Mdp<'S, 'A, 'G>) (trace: 'S -> 'A -> 'G -> Tensor -> unit) =

@@ -91,6 +91,12 @@ type ProgramBuilder(name: string) =
     /// A value that the executable keeps; unless `Next` is called it never changes.
     member _.State(slotName: string, shape: int[], dtype: DType, initial: double[]) =
         unique "state" slotName
+
+        if initial.Length <> 1 && initial.Length <> Build.size shape then
+            Fail.model
+                $"The state \"{slotName}\" of shape {Fail.shape shape} needs {Build.size shape} numbers, or one, to start from; {initial.Length} came."
+                "Give one number for each element, row by row."
+
         let slot = InputSlot(slotName, true, Location.unknown)
         let x = Tensor(Op.Input slot, [||], shape, dtype, [||])
         states.Add { Slot = slot; Initial = initial; Current = x; Next = x }

@@ -99,7 +99,7 @@ module Record =
             ofProperties (FSharpType.GetRecordFields(t, true)) (fun values -> FSharpValue.MakeRecord(t, values, true))
         else
             let found =
-                if t.IsPrimitive || t = typeof<string> || t.IsArray then
+                if t.IsPrimitive || t = typeof<string> || t.IsArray || FSharpType.IsUnion(t, true) then
                     None
                 else
                     ofConstructor t
@@ -118,12 +118,20 @@ module Record =
             | _ -> None)
 
     let private leaf path (attributes: obj[]) =
+        let discrete = find<DiscreteAttribute> attributes |> Option.map (fun d -> d.Count)
+
+        if discrete |> Option.exists (fun n -> n < 1) then
+            Fail.model $"The field \"{path}\" has {discrete.Value} values." "Give it at least 1."
+
         let low, high =
             match find<WithinAttribute> attributes with
             | Some w when not (w.Low < w.High) ->
                 Fail.model $"The field \"{path}\" has limits {w.Low} … {w.High}, which are reversed or empty." "Give the low limit first."
             | Some w -> w.Low, w.High
-            | None -> Double.NegativeInfinity, Double.PositiveInfinity
+            | None ->
+                match discrete with
+                | Some n -> 0.0, double (n - 1)
+                | None -> Double.NegativeInfinity, Double.PositiveInfinity
 
         let sizes = find<SizeAttribute> attributes |> Option.map (fun s -> s.Sizes) |> Option.defaultValue [||]
 
@@ -135,11 +143,11 @@ module Record =
             Shape = sizes
             Low = low
             High = high
-            Discrete = find<DiscreteAttribute> attributes |> Option.map (fun d -> d.Count) |> Option.defaultValue 0
+            Discrete = Option.defaultValue 0 discrete
         }
 
-    let rec private leavesOf (path: string) (t: Type) (attributes: obj[]) (depth: int) : Leaf list =
-        if depth > 32 then
+    let rec private leavesOf (path: string) (t: Type) (attributes: obj[]) (within: Type list) : Leaf list =
+        if List.contains t within then
             Fail.model $"The record {t.Name} contains itself." "A record of a model has a finite number of tensors."
 
         match shapeOf path t with
@@ -148,14 +156,14 @@ module Record =
             [
                 for name, fieldType, fieldAttributes in fields do
                     let inner = if path = "" then name else path + "." + name
-                    yield! leavesOf inner fieldType fieldAttributes (depth + 1)
+                    yield! leavesOf inner fieldType fieldAttributes (t :: within)
             ]
 
     /// The space of values of a type.
     let space<'T> () : Space =
         {
             Name = typeof<'T>.Name
-            Leaves = leavesOf "" typeof<'T> [||] 0 |> Array.ofList
+            Leaves = leavesOf "" typeof<'T> [||] [] |> Array.ofList
         }
 
     let rec private flatten (path: string) (t: Type) (value: obj) : Tensor list =

@@ -69,7 +69,15 @@ module Shapes =
         then
             Fail.model $"Pad of shape {Fail.shape x.Shape} needs a low and a high count ≥ 0 for each axis." "Use 0 for an axis that stays."
 
-        let _, value = Build.agree "Pad" (if x.IsScalar then x else Build.scalar x.DType 0.0) value
+        // a literal takes the operand's type
+        let value =
+            match value.Op with
+            | Op.Constant _ when value.IsScalar -> Build.agree "Pad" (Build.scalar x.DType 0.0) value |> snd
+            | _ -> value
+
+        if not value.IsScalar || value.DType <> x.DType then
+            Fail.model $"Pad needs a scalar of type {x.DType} that fills; {value} came." "Give one number for all that is added."
+
         Build.node (Op.Pad low) [| x; value |] (Array.map3 (fun l n h -> l + n + h) low x.Shape high) x.DType
 
     let concat axis (parts: Tensor[]) =
@@ -116,6 +124,9 @@ module Shapes =
         Build.node Op.Gather [| table; positions |] (Array.append positions.Shape (Array.tail table.Shape)) table.DType
 
     let scatterAdd (target: Tensor) (positions: Tensor) (updates: Tensor) =
+        if target.IsScalar then
+            Fail.model "ScatterAdd needs a target with an axis; a scalar came." "ScatterAdd adds to rows of the target's first axis."
+
         let positions = wholeNumbers "ScatterAdd" positions
         let expected = Array.append positions.Shape (Array.tail target.Shape)
 

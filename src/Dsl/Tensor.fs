@@ -2,133 +2,6 @@ namespace Inference
 
 open System
 
-/// The type of a tensor's elements.
-[<RequireQualifiedAccess>]
-type DType =
-    | F32
-    | F64
-    | I32
-    | U32
-    | Bool
-
-    /// True for the two floating-point types.
-    member t.IsFloat =
-        match t with
-        | F32
-        | F64 -> true
-        | I32
-        | U32
-        | Bool -> false
-
-/// What a free index stands for.
-[<RequireQualifiedAccess>]
-type IndexKind =
-    /// Independent repetitions: samples, data, members of an ensemble.
-    | Plate
-    /// Steps of a Markov chain or of a sequential loop.
-    | Time
-    /// The values of a finite variable.
-    | Enumerated
-
-/// How many values an index takes: at most `Capacity`; if `Runtime` is named, the count is an input of the program.
-type Extent =
-    {
-        Capacity: int
-        Runtime: string option
-    }
-
-    static member Fixed count = { Capacity = count; Runtime = None }
-
-    /// A count given when the program runs, up to a stated capacity.
-    static member UpTo(name, capacity) = { Capacity = capacity; Runtime = Some name }
-
-/// A free index: a plate, a time step, an enumerated value. Two indices are the same only if they are the same object.
-[<Sealed; AllowNullLiteral>]
-type FreeIndex(name: string, extent: Extent, kind: IndexKind) =
-    member _.Name = name
-    member _.Extent = extent
-    member _.Capacity = extent.Capacity
-    member _.Kind = kind
-    override _.ToString() = name
-
-[<RequireQualifiedAccess>]
-type UnaryOp =
-    | Neg
-    | Abs
-    | Exp
-    | Log
-    | Expm1
-    | Log1p
-    | Sin
-    | Cos
-    | Tanh
-    | Sqrt
-    | Erf
-    | Floor
-    | Not
-
-/// `Min` and `Max` return the second operand when either is NaN, as hardware does: put the value that may be NaN second.
-[<RequireQualifiedAccess>]
-type BinaryOp =
-    | Add
-    | Sub
-    | Mul
-    | Div
-    | Pow
-    | Min
-    | Max
-    | Less
-    | LessEqual
-    | Equal
-    | And
-    | Or
-    | Xor
-    | ShiftLeft
-    | ShiftRight
-
-[<RequireQualifiedAccess>]
-type ReduceOp =
-    | Sum
-    | Product
-    | Max
-    | Min
-
-/// The pair of operations that a contraction combines and accumulates with.
-[<RequireQualifiedAccess>]
-type Semiring =
-    /// (+, ×)
-    | SumProduct
-    /// (max, +)
-    | MaxPlus
-    /// (logsumexp, +), computed with a shifted maximum
-    | LogSumExpPlus
-
-/// What a random primitive returns: the raw 32-bit word, a uniform in (0, 1), or a standard normal.
-[<RequireQualifiedAccess>]
-type RandomKind =
-    | Word
-    | Uniform
-    | Normal
-
-/// Which draws a random primitive makes: counters come from the flattened plates and times, in this order (docs/random.md).
-type RandomSpec =
-    {
-        Kind: RandomKind
-        Plates: FreeIndex list
-        Times: FreeIndex list
-        Attempt: int
-    }
-
-/// A value that a program reads: an input of each run, or state that the executable owns.
-[<Sealed>]
-type InputSlot(name: string, isState: bool, location: Location) =
-    member _.Name = name
-    member _.IsState = isState
-    member _.Location = location
-
-/// A condition that a computed value must meet; tested when the engine runs in checked mode.
-type CheckSpec = { Site: string; Requirement: string; Location: Location }
-
 /// The primitives. Each is closed and pure; everything else is written in these.
 [<RequireQualifiedAccess; ReferenceEquality>]
 type Op =
@@ -261,34 +134,51 @@ module Build =
     let fill shape (x: Tensor) =
         if x.Shape = shape then
             x
+        elif not x.IsScalar then
+            Fail.model
+                $"Fill of shape {Fail.shape shape} needs a scalar, or a value of that shape; {Fail.shape x.Shape} came."
+                "Only scalars are repeated: unstack an axis along a plate instead."
         else
             broadcast (Array.create (Array.length shape) -1) shape x
+
+    /// True for a number that a type holds as it is, as far as single precision goes.
+    let private isOf dtype (value: double) =
+        match dtype with
+        | DType.F32
+        | DType.F64 -> true
+        | DType.I32 -> value = double (int32 value)
+        | DType.U32 -> value = double (uint32 value)
+        | DType.Bool -> value = 0.0 || value = 1.0
 
     let convert dtype (x: Tensor) =
         if x.DType = dtype then
             x
         else
             match x.Op with
-            | Op.Constant values when dtype <> DType.Bool -> constantOf dtype x.Shape values
+            | Op.Constant values when dtype <> DType.Bool && values |> Array.forall (isOf dtype) -> constantOf dtype x.Shape values
             | _ -> node Op.Convert [| x |] x.Shape dtype
 
-    let private isConstantScalar (x: Tensor) =
+    /// A literal in the type of the other operand, if it is a number of that type: 0.5 is no whole number.
+    let private literal (x: Tensor) dtype =
         match x.Op with
-        | Op.Constant [| _ |] -> x.IsScalar
-        | _ -> false
+        | Op.Constant [| v |] when x.IsScalar && isOf dtype v -> Some(convert dtype x)
+        | _ -> None
 
     /// Gives operands one type (a literal takes the other's) and one shape (a scalar combines with any).
     let agree (what: string) (a: Tensor) (b: Tensor) =
         let a, b =
-            if a.DType = b.DType then
-                a, b
-            elif isConstantScalar a then
-                convert b.DType a, b
-            elif isConstantScalar b then
-                a, convert a.DType b
-            else
+            match a.DType = b.DType, literal a b.DType, literal b a.DType with
+            | true, _, _ -> a, b
+            | false, Some a, _ -> a, b
+            | false, None, Some b -> a, b
+            | false, None, None ->
+                let shown (x: Tensor) =
+                    match x.Op with
+                    | Op.Constant [| v |] when x.IsScalar -> string v
+                    | _ -> string x.DType
+
                 Fail.model
-                    $"{what} needs two values of one type; {a.DType} and {b.DType} came."
+                    $"{what} needs two values of one type; {shown a} and {shown b} came."
                     "Convert one of them: Convert(x, DType.F32)."
 
         if a.Shape = b.Shape then

@@ -1,0 +1,212 @@
+namespace Inference.Compiler
+
+open System
+open System.Collections.Generic
+open Inference
+
+/// A kernel: a loop over items, split over threads, around statements.
+type KernelCode =
+    {
+        Name: string
+        Title: string
+        /// What it computes, line by line, for people.
+        Nest: string list
+        Item: LoopVar
+        Body: Statement list
+        Step: StepPlan
+    }
+
+/// A lowered program: kernels, the order they run in, and memory.
+type Lowered =
+    {
+        Kernels: KernelCode list
+        Steps: StepPlan list
+        Buffers: Buffers
+        Context: Context
+        Outputs: int[]
+        StateBuffers: (int * int)[]
+    }
+
+/// The frames of kernels: items that threads share, lanes, pieces of long axes. Collects kernels and steps in the order they run.
+[<Sealed>]
+type Frames(graph: Graph, values: Values, statements: Statements) =
+    let kernels = ResizeArray<KernelCode>()
+    let steps = ResizeArray<StepPlan>()
+    /// Lanes of a tile: enough vectors of any width to hide latencies.
+    let tile = 64
+    let capacity i = graph.Indices[i].Capacity
+
+    let start (outer: Map<int, Address>) =
+        {
+            At = outer
+            Lane = -1
+            Local = Address.Of 0L
+            Vectorised = false
+            Rebound = Set.empty
+        }
+
+    let step kind =
+        {
+            Kind = kind
+            Kernel = 0
+            Count = 1L
+            Extent = -1
+            Tile = 1
+            Parallel = false
+            Variable = 0
+        }
+
+    let finish (title: string) (nest: string list) (item: LoopVar) (scope: Scope) (plan: StepPlan) =
+        let body = Prune.body scope.Emitter.Statements
+
+        if not body.IsEmpty then
+            let work = Cost.statements body * float plan.Count
+            let splits = plan.Count > 1L || plan.Extent >= 0
+
+            let plan =
+                { plan with
+                    Kernel = kernels.Count
+                    Parallel = splits && Cost.isWorthThreads work
+                }
+
+            steps.Add plan
+
+            kernels.Add
+                {
+                    Name = $"K{kernels.Count}"
+                    Title = title
+                    Nest = nest
+                    Item = item
+                    Body = body
+                    Step = plan
+                }
+
+    /// A longer axis, or a longer reduction, is cut into pieces of this many.
+    static member Chunk = 4096
+
+    member _.Kernels = List.ofSeq kernels
+    member _.Steps = List.ofSeq steps
+    member _.Append(plan: StepPlan) = steps.Add plan
+    member _.Step kind = step kind
+    member _.Start outer = start outer
+    member _.Finish(title, nest, item, scope, plan) = finish title nest item scope plan
+    member _.Names(indices: int seq) = indices |> Seq.map (fun i -> graph.Indices[i].Name) |> String.concat " × "
+
+    /// Decodes an item's number into coordinates of several extents, the last one fastest.
+    member _.Decode(scope: Scope, item: LoopVar, extents: int list) =
+        let known = extents |> List.skipWhile (fun n -> n = 1)
+
+        let coordinates =
+            Coordinate.unflatten scope.Emitter (Array.ofList known) (Address.Of item) |> List.ofArray
+
+        List.replicate (extents.Length - known.Length) (Address.Of 0L) @ coordinates
+
+    /// A kernel over plates: tiles of the last are lanes, the others and the tiles are items.
+    member frames.OverPlates(title, nest, plates: int list, outer: Map<int, Address>, parts: (Scope -> Point -> unit) list) =
+        let item = LoopVar("item", LoopKind.Sequential)
+        let scope = Scope(Emitter(), null, null)
+
+        match List.rev plates with
+        | [] ->
+            for emit in parts do
+                emit scope (start outer)
+
+            finish title nest item scope (step StepKind.Kernel)
+        | lane :: others ->
+            let others = List.rev others
+            let width = min tile ((capacity lane + 15) / 16 * 16)
+            let tiles = (capacity lane + width - 1) / width
+            let coordinates = frames.Decode(scope, item, (others |> List.map capacity) @ [ tiles ])
+
+            let at =
+                List.zip others (List.take others.Length coordinates)
+                |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
+
+            for emit in parts do
+                statements.Lanes(
+                    scope,
+                    "lane",
+                    Bound.Fixed(int64 width),
+                    fun inner local ->
+                        emit
+                            inner
+                            { start (at.Add(lane, List.last coordinates * int64 width + local)) with
+                                Lane = lane
+                                Local = local
+                                Vectorised = true
+                            }
+                )
+
+            let count = others |> List.fold (fun acc i -> acc * int64 (capacity i)) 1L
+
+            let plan =
+                match values.BoundOf lane, others with
+                | Bound.Extent slot, [] -> { step StepKind.Kernel with Count = count; Extent = slot; Tile = width }
+                | _ -> { step StepKind.Kernel with Count = count * int64 tiles }
+
+            finish $"{title} over {frames.Names plates}, {width} lanes of {graph.Indices[lane].Name}" nest item scope plan
+
+    /// A kernel for one value without plates: its leading axis, or pieces of its only axis, are items.
+    member _.OverElements(title, nest, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
+        let item = LoopVar("item", LoopKind.Sequential)
+        let scope = Scope(Emitter(), null, null)
+        let plan = step StepKind.Kernel
+
+        if splits && shape.Length >= 2 then
+            emit scope (start outer) (Some(Address.Of item))
+            finish title nest item scope { plan with Count = int64 shape[0] }
+        elif splits && shape.Length = 1 && shape[0] > Frames.Chunk then
+            let pieces = (shape[0] + Frames.Chunk - 1) / Frames.Chunk
+            let e = scope.Emitter
+            let first = Address.Of item * int64 Frames.Chunk
+
+            let count =
+                if shape[0] % Frames.Chunk = 0 then
+                    Bound.Fixed(int64 Frames.Chunk)
+                else
+                    let rest = e.Sub(e.Int(ScalarType.I32, int64 shape[0]), Coordinate.operand e first)
+
+                    match e.Min(e.Int(ScalarType.I32, int64 Frames.Chunk), rest) with
+                    | Operand.Var v -> Bound.Computed v
+                    | Operand.Int(_, v) -> Bound.Fixed v
+                    | Operand.Float _ -> invalidOp "A count is a whole number."
+
+            statements.Lanes(scope, "e0", count, fun inner a -> emit inner { start outer with Vectorised = true } (Some(first + a)))
+            finish title nest item scope { plan with Count = int64 pieces }
+        else
+            emit scope (start outer) None
+            finish title nest item scope plan
+
+    /// Lanes in chunks of fixed size, so that sums do not depend on threads or vectors.
+    member _.LaneLoop(scope: Scope, env, lane, emit: Scope -> Point -> Bound -> Address -> unit) =
+        match values.BoundOf lane with
+        | Bound.Fixed n when n <= int64 Frames.Chunk -> emit scope env (Bound.Fixed n) (Address.Of 0L)
+        | Bound.Extent slot when capacity lane <= Frames.Chunk -> emit scope env (Bound.Extent slot) (Address.Of 0L)
+        | bound ->
+            let pieces = (capacity lane + Frames.Chunk - 1) / Frames.Chunk
+
+            statements.Sequential(
+                scope,
+                "chunk",
+                0L,
+                Bound.Fixed(int64 pieces),
+                fun inner a ->
+                    let e = inner.Emitter
+
+                    let total =
+                        match bound with
+                        | Bound.Fixed n -> e.Int(ScalarType.I32, n)
+                        | Bound.Extent slot ->
+                            let v = e.NewVar(ScalarType.I32, false)
+                            e.Append(ReadExtent(v, slot))
+                            Operand.Var v
+                        | Bound.Computed v -> Operand.Var v
+
+                    let rest = e.Sub(total, Coordinate.operand e (a * int64 Frames.Chunk))
+                    let count = e.Max(e.Int(ScalarType.I32, 0L), e.Min(e.Int(ScalarType.I32, int64 Frames.Chunk), rest))
+
+                    match count with
+                    | Operand.Var v -> emit inner env (Bound.Computed v) (a * int64 Frames.Chunk)
+                    | Operand.Int(_, v) -> emit inner env (Bound.Fixed v) (a * int64 Frames.Chunk)
+                    | Operand.Float _ -> invalidOp "A count is a whole number."
+            )

@@ -1,0 +1,130 @@
+namespace Inference
+
+open System
+
+/// The type of a tensor's elements.
+[<RequireQualifiedAccess>]
+type DType =
+    | F32
+    | F64
+    | I32
+    | U32
+    | Bool
+
+    /// True for the two floating-point types.
+    member t.IsFloat =
+        match t with
+        | F32
+        | F64 -> true
+        | I32
+        | U32
+        | Bool -> false
+
+/// What a free index stands for.
+[<RequireQualifiedAccess>]
+type IndexKind =
+    /// Independent repetitions: samples, data, members of an ensemble.
+    | Plate
+    /// Steps of a Markov chain or of a sequential loop.
+    | Time
+    /// The values of a finite variable.
+    | Enumerated
+
+/// How many values an index takes: at most `Capacity`; if `Runtime` is named, the count is an input of the program.
+type Extent =
+    {
+        Capacity: int
+        Runtime: string option
+    }
+
+    static member Fixed count = { Capacity = count; Runtime = None }
+
+    /// A count given when the program runs, up to a stated capacity.
+    static member UpTo(name, capacity) = { Capacity = capacity; Runtime = Some name }
+
+/// A free index: a plate, a time step, an enumerated value. Two indices are the same only if they are the same object.
+[<Sealed; AllowNullLiteral>]
+type FreeIndex(name: string, extent: Extent, kind: IndexKind) =
+    member _.Name = name
+    member _.Extent = extent
+    member _.Capacity = extent.Capacity
+    member _.Kind = kind
+    override _.ToString() = name
+
+[<RequireQualifiedAccess>]
+type UnaryOp =
+    | Neg
+    | Abs
+    | Exp
+    | Log
+    | Expm1
+    | Log1p
+    | Sin
+    | Cos
+    | Tanh
+    | Sqrt
+    | Erf
+    | Floor
+    | Not
+
+/// `Min` and `Max` return the second operand when either is NaN, as hardware does: put the value that may be NaN second.
+[<RequireQualifiedAccess>]
+type BinaryOp =
+    | Add
+    | Sub
+    | Mul
+    | Div
+    | Pow
+    | Min
+    | Max
+    | Less
+    | LessEqual
+    | Equal
+    | And
+    | Or
+    | Xor
+    | ShiftLeft
+    | ShiftRight
+
+[<RequireQualifiedAccess>]
+type ReduceOp =
+    | Sum
+    | Product
+    | Max
+    | Min
+
+/// The pair of operations that a contraction combines and accumulates with.
+[<RequireQualifiedAccess>]
+type Semiring =
+    /// (+, ×)
+    | SumProduct
+    /// (max, +)
+    | MaxPlus
+    /// (logsumexp, +), computed with a shifted maximum
+    | LogSumExpPlus
+
+/// What a random primitive returns: the raw 32-bit word, a uniform in (0, 1), or a standard normal.
+[<RequireQualifiedAccess>]
+type RandomKind =
+    | Word
+    | Uniform
+    | Normal
+
+/// Which draws a random primitive makes: counters come from the flattened plates and times, in this order (docs/random.md).
+type RandomSpec =
+    {
+        Kind: RandomKind
+        Plates: FreeIndex list
+        Times: FreeIndex list
+        Attempt: int
+    }
+
+/// A value that a program reads: an input of each run, or state that the executable owns.
+[<Sealed>]
+type InputSlot(name: string, isState: bool, location: Location) =
+    member _.Name = name
+    member _.IsState = isState
+    member _.Location = location
+
+/// A condition that a computed value must meet; tested when the engine runs in checked mode.
+type CheckSpec = { Site: string; Requirement: string; Location: Location }
