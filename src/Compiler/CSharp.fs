@@ -114,6 +114,13 @@ static void Philox(uint a, uint b, uint c, uint d, uint k0, uint k1, out uint w0
 
         String.replicate count one
 
+    /// The same where keys differ from lane to lane: the odd lanes' keys stand in the low halves as well.
+    let private keyedRounds count =
+        let one =
+            "    Round(ref a, ref b, ref c, ref d, k0 += s0, k1 += s1); Round(ref e, ref f, ref g, ref h, o0 += s0, o1 += s1);\n"
+
+        String.replicate count one
+
     /// Philox on vectors. The even and the odd lanes' words each stand in the low halves of 64-bit lanes, where a product of two is
     /// whole and what lies in the high halves does no harm; they are put together again at the end. Only the first counter word
     /// varies from lane to lane as a rule, so the first rounds are partly scalar.
@@ -134,8 +141,9 @@ static void Philox({{v}}<uint> a, {{v}}<uint> b, {{v}}<uint> c, {{v}}<uint> d, {
     out {{v}}<uint> w0, out {{v}}<uint> w1, out {{v}}<uint> w2, out {{v}}<uint> w3) {
     {{v}}<uint> s0 = {{v}}.Create(0x9E3779B9u), s1 = {{v}}.Create(0xBB67AE85u);
     {{v}}<uint> e = (a.AsUInt64() >>> 32).AsUInt32(), f = (b.AsUInt64() >>> 32).AsUInt32(), g = (c.AsUInt64() >>> 32).AsUInt32(), h = (d.AsUInt64() >>> 32).AsUInt32();
-    Round(ref a, ref b, ref c, ref d, k0, k1); Round(ref e, ref f, ref g, ref h, k0, k1);
-{{rounds 9}}    w0 = Together(a, e); w1 = Together(b, f); w2 = Together(c, g); w3 = Together(d, h);
+    {{v}}<uint> o0 = (k0.AsUInt64() >>> 32).AsUInt32(), o1 = (k1.AsUInt64() >>> 32).AsUInt32();
+    Round(ref a, ref b, ref c, ref d, k0, k1); Round(ref e, ref f, ref g, ref h, o0, o1);
+{{keyedRounds 9}}    w0 = Together(a, e); w1 = Together(b, f); w2 = Together(c, g); w3 = Together(d, h);
 }
 [MethodImpl(MethodImplOptions.AggressiveInlining)]
 static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key1,

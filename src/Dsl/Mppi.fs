@@ -51,7 +51,8 @@ module Mppi =
             Weights = weights
             Total = total
             LogMean = shift + log (total / count)
-            EffectiveSamples = total * total / Structure.sum [||] over (weights * weights)
+            EffectiveSamples =
+                Language.Select(Language.Less(zero, total), total * total / Structure.sum [||] over (weights * weights), zero)
         }
 
     /// Σ w·x / Σ w, or `otherwise` if every weight is zero.

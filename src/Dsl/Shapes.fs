@@ -69,11 +69,7 @@ module Shapes =
         then
             Fail.model $"Pad of shape {Fail.shape x.Shape} needs a low and a high count ≥ 0 for each axis." "Use 0 for an axis that stays."
 
-        // a literal takes the operand's type
-        let value =
-            match value.Op with
-            | Op.Constant _ when value.IsScalar -> Build.agree "Pad" (Build.scalar x.DType 0.0) value |> snd
-            | _ -> value
+        let value = Build.literal value x.DType |> Option.defaultValue value
 
         if not value.IsScalar || value.DType <> x.DType then
             Fail.model $"Pad needs a scalar of type {x.DType} that fills; {value} came." "Give one number for all that is added."

@@ -158,8 +158,8 @@ module Build =
             | Op.Constant values when dtype <> DType.Bool && values |> Array.forall (isOf dtype) -> constantOf dtype x.Shape values
             | _ -> node Op.Convert [| x |] x.Shape dtype
 
-    /// A literal in the type of the other operand, if it is a number of that type: 0.5 is no whole number.
-    let private literal (x: Tensor) dtype =
+    /// A literal in another type, if it is a number of that type: 0.5 is no whole number.
+    let internal literal (x: Tensor) dtype =
         match x.Op with
         | Op.Constant [| v |] when x.IsScalar && isOf dtype v -> Some(convert dtype x)
         | _ -> None

@@ -8,8 +8,10 @@ open Inference.Compiler
 open Xunit
 
 let private difference (expected: double) (actual: double) =
-    if Double.IsNaN expected && Double.IsNaN actual || expected = actual then 0.0
-    else abs (expected - actual) / (1.0 + abs expected)
+    if Double.IsNaN expected && Double.IsNaN actual || expected = actual then
+        0.0
+    else
+        abs (expected - actual) / (1.0 + abs expected)
 
 let private compare (program: Program) kind (name: string) tolerance (expected: double[]) (actual: double[]) explain =
     Assert.Equal(expected.Length, actual.Length)
@@ -18,10 +20,17 @@ let private compare (program: Program) kind (name: string) tolerance (expected: 
         let d = difference expected[k] actual[k]
 
         if not (d <= tolerance) then
-            failwith $"{program.Name}: {kind} {name}[{k}] is {actual[k]}; the interpreter has {expected[k]} (tolerance {tolerance}).\n{explain ()}"
+            failwith
+                $"{program.Name}: {kind} {name}[{k}] is {actual[k]}; the interpreter has {expected[k]} (tolerance {tolerance}).\n{explain ()}"
 
 /// Runs a program once in an engine; outputs and states by name.
-let run (engine: Engine) (program: Program) (inputs: IReadOnlyDictionary<string, double[]>) (extents: IReadOnlyDictionary<string, int>) check =
+let run
+    (engine: Engine)
+    (program: Program)
+    (inputs: IReadOnlyDictionary<string, double[]>)
+    (extents: IReadOnlyDictionary<string, int>)
+    check
+    =
     use executable = engine.Compile program
 
     for k in 0 .. executable.Inputs.Count - 1 do

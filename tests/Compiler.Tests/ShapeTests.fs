@@ -29,7 +29,15 @@ let ``A dense ensemble whose weights depend on the outer plate`` () =
             b.Output("mean", L.MeanOver(member', L.MeanOver(particle, finals[0])))
             b.Output("return", L.Stack(L.MeanOver(particle, finals[1]), member')))
 
-    Oracle.agrees program [ "key", [| 1.0; 2.0 |]; "w1", numbers 1 400; "b1", numbers 2 100; "w2", numbers 3 400; "b2", numbers 4 20 ]
+    Oracle.agrees
+        program
+        [
+            "key", [| 1.0; 2.0 |]
+            "w1", numbers 1 400
+            "b1", numbers 2 100
+            "w2", numbers 3 400
+            "b2", numbers 4 20
+        ]
 
 [<Fact>]
 let ``A cross-entropy loop: iterations around a plate with the best k`` () =
@@ -46,7 +54,10 @@ let ``A cross-entropy loop: iterations around a plate with the best k`` () =
                     let elite = L.TopKOver(sample, 10, score)
                     let chosen = L.Gather(L.Stack(x, sample), elite)
                     let mean = L.Sum(chosen, 0) / 10.0
-                    let spread = L.Sqrt(L.Sum(L.Square(chosen - Build.broadcast [| -1; 0 |] [| 10; 3 |] mean), 0) / 10.0) + 0.01
+
+                    let spread =
+                        L.Sqrt(L.Sum(L.Square(chosen - Build.broadcast [| -1; 0 |] [| 10; 3 |] mean), 0) / 10.0) + 0.01
+
                     [| mean; spread |], L.MaxOver(sample, score))
 
             b.Output("mean", finals[0])
@@ -79,8 +90,17 @@ let ``A GRU over a plate of sequences with an encoder off the carry`` () =
             b.Output("energy", L.SumOver(sequence, L.SumOver(t, L.Sum(L.Square states)))))
 
     let n = numbers
-    Oracle.agrees program
-        [ "data", n 1 700; "encoder", n 2 60; "biases", n 3 12; "wz", n 4 288; "wr", n 5 288; "wh", n 6 288 ]
+
+    Oracle.agrees
+        program
+        [
+            "data", n 1 700
+            "encoder", n 2 60
+            "biases", n 3 12
+            "wz", n 4 288
+            "wr", n 5 288
+            "wh", n 6 288
+        ]
 
 [<Fact>]
 let ``Value iteration by gathering over a plate of states`` () =
@@ -102,8 +122,14 @@ let ``Value iteration by gathering over a plate of states`` () =
 
     let random = Random 5
     let p = Array.init 200 (fun _ -> [| 0.5; 0.3; 0.2 |]) |> Array.concat
-    Oracle.agrees program
-        [ "successors", Array.init 600 (fun _ -> double (random.Next 50)); "probabilities", p; "reward", numbers 3 200 ]
+
+    Oracle.agrees
+        program
+        [
+            "successors", Array.init 600 (fun _ -> double (random.Next 50))
+            "probabilities", p
+            "reward", numbers 3 200
+        ]
 
 [<Fact>]
 let ``Value iteration over elements large enough for kernels of their own`` () =
@@ -174,7 +200,15 @@ let ``A ring buffer appended in place and sampled`` () =
             let picked = L.Gather(updated, L.Convert(u * double rows, DType.I32))
             b.Output("sample", L.MeanOver(draw, picked))
             b.Next(memory, updated)
-            b.Next(at, L.Select(L.Equal(at, Build.scalar DType.I32 (double (rows - 1))), Build.scalar DType.I32 0.0, at + Build.scalar DType.I32 1.0)))
+
+            b.Next(
+                at,
+                L.Select(
+                    L.Equal(at, Build.scalar DType.I32 (double (rows - 1))),
+                    Build.scalar DType.I32 0.0,
+                    at + Build.scalar DType.I32 1.0
+                )
+            ))
 
     Oracle.agrees program [ "key", [| 3.0; 4.0 |]; "row", numbers 1 6; "memory", numbers 2 60000 ]
 
@@ -182,15 +216,27 @@ let ``A ring buffer appended in place and sampled`` () =
 let ``A network of three layers on one state, without a plate`` () =
     let program =
         build "policy" (fun b ->
-            let w name rows columns = b.Input(name, [| rows; columns |], DType.F32), b.Input(name + "b", [| rows |], DType.F32)
+            let w name rows columns =
+                b.Input(name, [| rows; columns |], DType.F32), b.Input(name + "b", [| rows |], DType.F32)
+
             let x = b.Input("x", [| 17 |], DType.F32)
             let (w1, b1), (w2, b2), (w3, b3) = w "w1" 64 17, w "w2" 40 64, w "w3" 6 40
             let h = L.Relu(layer w2 b2 (L.Relu(layer w1 b1 x)))
             b.Output("action", L.Tanh(layer w3 b3 h)))
 
     let n = numbers
-    Oracle.agrees program
-        [ "x", n 0 17; "w1", n 1 1088; "w1b", n 2 64; "w2", n 3 2560; "w2b", n 4 40; "w3", n 5 240; "w3b", n 6 6 ]
+
+    Oracle.agrees
+        program
+        [
+            "x", n 0 17
+            "w1", n 1 1088
+            "w1b", n 2 64
+            "w2", n 3 2560
+            "w2b", n 4 40
+            "w3", n 5 240
+            "w3b", n 6 6
+        ]
 
 [<Theory>]
 [<InlineData(1)>]

@@ -1,3 +1,0 @@
-module internal Inference.Dsl.Tests.Placeholder
-
-do ()
