@@ -76,8 +76,8 @@ internal sealed class PlannerSlots
         bool anyBad = NonFiniteSamples >= 0 && diagnostics[NonFiniteSamples] > 0;
         int? step = (anyBad || !committed) && _firstNonFinite >= 0 ? (int)diagnostics[_firstNonFinite] : null;
 
-        // Without a single weight, 1/Σw² is 0/0.
-        bool allBad = !committed || (EffectiveSamples >= 0 && !float.IsFinite(diagnostics[EffectiveSamples]));
+        // Without a single weight there are no effective samples, and a derivation that divides by their sum reports 0/0.
+        bool allBad = !committed || (EffectiveSamples >= 0 && !(diagnostics[EffectiveSamples] > 0));
         return new PlannerStatus(allBad ? PlannerOutcome.AllNonFinite : PlannerOutcome.Solved, step);
     }
 }
