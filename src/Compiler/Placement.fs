@@ -106,7 +106,7 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
                 outer @ [ Key.Reducing(outputs, gone, List.ofArray n.Shape) ], 0
             else
                 outer @ [ Key.Kernel plates ] @ (innerOf n.Indices |> List.map Key.Within), 0
-        | Op.Reduce(_, axes, _) when not gone.IsEmpty && n.Count <= Strategy.unrolled ->
+        | Op.Reduce _ when not gone.IsEmpty && List.forall isInner gone && n.Count <= Strategy.unrolled ->
             let all = innerOf (Seq.append n.Indices gone)
             let kept = innerOf n.Indices
 

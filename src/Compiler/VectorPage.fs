@@ -37,7 +37,8 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
 
                 true
             | Store(_, a, value) ->
-                (if value.Varies then
+                // a value that is the same in all lanes fills a vector as well
+                (if value.Varies || a.Loops |> List.exists (fun (l, _) -> l.Kind = LoopKind.Lane) then
                      types.Add(Page.MemoryType value.Type) |> ignore)
 
                 (if a.Vars |> List.exists (fun (x, _) -> x.Varies) then

@@ -188,22 +188,7 @@ type Language private () =
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
 
     static member private StackForRanking(index: FreeIndex, x: Tensor) =
-        let present =
-            match index.Extent.Runtime with
-            | None -> x
-            | Some _ ->
-                Build.select
-                    (Build.binary BinaryOp.Less (Structure.position index) (Structure.extent index))
-                    x
-                    (Build.scalar x.DType Double.NegativeInfinity)
-
-        Tensor(
-            Op.Stack index,
-            [| present |],
-            [| index.Capacity |],
-            x.DType,
-            x.Indices |> Array.filter (fun i -> not (obj.ReferenceEquals(i, index)))
-        )
+        Structure.stackWith Double.NegativeInfinity index x
 
     /// The positions of the k largest of a scalar over an index, largest first.
     static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))

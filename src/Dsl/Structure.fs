@@ -34,19 +34,28 @@ module Structure =
 
         Tensor(Op.Unstack i, [| x |], Array.tail x.Shape, x.DType, Array.append x.Indices [| i |])
 
-    /// The index becomes the leading element axis. Rows above a run-time extent are zero.
-    let stack (i: FreeIndex) (x: Tensor) =
-        let x =
-            match i.Extent.Runtime with
-            | None -> x
-            | Some _ -> Build.select (Build.binary BinaryOp.Less (position i) (extent i)) x (Build.scalar x.DType 0.0)
-
+    /// The index becomes the leading element axis. Rows above a run-time extent are `absent`.
+    let stackWith (absent: double) (i: FreeIndex) (x: Tensor) =
         let shape = Array.append [| i.Capacity |] x.Shape
 
-        if Array.contains i x.Indices then
-            Tensor(Op.Stack i, [| x |], shape, x.DType, without [ i ] x.Indices)
-        else
-            Build.broadcast (Array.init shape.Length (fun a -> a - 1)) shape x
+        let rows =
+            if Array.contains i x.Indices then
+                Tensor(Op.Stack i, [| x |], shape, x.DType, without [ i ] x.Indices)
+            else
+                Build.broadcast (Array.init shape.Length (fun a -> a - 1)) shape x
+
+        match i.Extent.Runtime with
+        | None -> rows
+        | Some _ ->
+            let present = Build.binary BinaryOp.Less (Shapes.iota i.Capacity) (extent i)
+
+            let present =
+                Build.broadcast (Array.init shape.Length (fun a -> if a = 0 then 0 else -1)) shape present
+
+            Build.select present rows (Build.scalar x.DType absent)
+
+    /// The index becomes the leading element axis. Rows above a run-time extent are zero.
+    let stack (i: FreeIndex) (x: Tensor) = stackWith 0.0 i x
 
     let private identityTimes op (count: Tensor) (x: Tensor) =
         let n = Build.convert x.DType count

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Xunit;
 
@@ -40,5 +39,15 @@ public partial class DocumentationTests
 
     private static string Compact(string code) => WhiteSpace().Replace(code, "");
 
-    private static string Root([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "../.."));
+    /// <summary>The folder of the solution, above the one that the tests run in: source paths are not real ones in a deterministic build.</summary>
+    private static string Root()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Inference.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return folder?.FullName ?? throw new DirectoryNotFoundException("Inference.sln is in no folder above the tests.");
+    }
 }
