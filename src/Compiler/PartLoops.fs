@@ -32,10 +32,11 @@ module PartLoops =
                 if seen.Add x then
                     match x.Op with
                     | Op.Carry(scan, k) when obj.ReferenceEquals(scan, s) -> found.Add k |> ignore
-                    | Op.Carry(scan, _) ->
-                        Seq.iter pending.Push scan.Inits
-                        Seq.iter pending.Push scan.Nexts
-                    | _ -> Seq.iter pending.Push (Traverse.edges x)
+                    | Op.Carry(scan, k)
+                    | Op.Final(scan, k) ->
+                        pending.Push scan.Inits[k]
+                        pending.Push scan.Nexts[k]
+                    | _ -> Seq.iter pending.Push x.Inputs
 
             Set.ofSeq found)
 

@@ -63,9 +63,43 @@ module Roles =
 
         seen
 
+    /// Next values and carried ones of the loops that stand inside a loop over an index.
+    let private inside (graph: Graph) index =
+        [|
+            for s in graph.Scans do
+                for next, carry in Array.zip s.Nexts s.Carries do
+                    if carry >= 0 && s.Index <> index && Array.contains index graph.Nodes[carry].Indices then
+                        next, carry
+        |]
+
+    /// What a node is computed from at one step of a loop, whatever the steps of the loops inside it.
+    let private sources (graph: Graph) scanOf index =
+        let nexts =
+            inside graph index
+            |> Array.groupBy snd
+            |> Array.map (fun (carry, all) -> carry, Array.map fst all)
+            |> dict
+
+        fun n ->
+            match nexts.TryGetValue n with
+            | true, more -> Array.append (Graph.edges graph scanOf graph.Nodes[n]) more
+            | _ -> Graph.edges graph scanOf graph.Nodes[n]
+            :> int seq
+
     let private cycle (graph: Graph) scanOf (users: int[][]) (s: GraphScan) =
-        let forward = reach (s.Carries |> Seq.filter (fun c -> c >= 0)) (fun n -> users[n])
-        let backward = reach s.Nexts (fun n -> Graph.edges graph scanOf graph.Nodes[n])
+        let carries =
+            inside graph s.Index
+            |> Array.groupBy fst
+            |> Array.map (fun (next, all) -> next, Array.map snd all)
+            |> dict
+
+        let readers n : int seq =
+            match carries.TryGetValue n with
+            | true, more -> Array.append users[n] more
+            | _ -> users[n]
+
+        let forward = reach (s.Carries |> Seq.filter (fun c -> c >= 0)) readers
+        let backward = reach s.Nexts (sources graph scanOf s.Index)
         // what a next needs but no carry reaches is off the cycle, unless it is the next itself
         forward.IntersectWith backward
         // what is carried belongs to the loop, whether a step reads it or not
@@ -76,6 +110,24 @@ module Roles =
                 forward.Add n |> ignore
 
         forward
+
+    /// A loop inside another belongs to it as a whole, also what it carries beside the values that need the outer loop's.
+    let private enclose (graph: Graph) (cycles: HashSet<int>[]) =
+        let isInside (outer: GraphScan) (inner: GraphScan) =
+            inner.Index <> outer.Index
+            && inner.Carries |> Array.exists (fun c -> c >= 0 && Array.contains outer.Index graph.Nodes[c].Indices)
+
+        let mutable settled = false
+
+        while not settled do
+            settled <- true
+
+            for k in 0 .. cycles.Length - 1 do
+                for j in 0 .. cycles.Length - 1 do
+                    if isInside graph.Scans[k] graph.Scans[j] && cycles[k].Overlaps graph.Scans[j].Carries then
+                        let before = cycles[k].Count
+                        cycles[k].UnionWith cycles[j]
+                        settled <- settled && cycles[k].Count = before
 
     /// Orders indices so that every (outside, inside) pair holds; a cycle of constraints falls back to the order of creation.
     let private rank count (pairs: (int * int) list) =
@@ -91,6 +143,7 @@ module Roles =
     let analyse (graph: Graph) (scanOf: Scan -> int) : Roles =
         let users = users graph scanOf
         let cycles = graph.Scans |> Array.map (cycle graph scanOf users)
+        enclose graph cycles
         let times = graph.Scans |> Array.map (fun s -> s.Index) |> Set.ofArray
 
         let carried (s: GraphScan) =
@@ -163,12 +216,12 @@ module Roles =
                         yield s.Index, i
             ]
 
-        let edges n : int seq = Graph.edges graph scanOf graph.Nodes[n]
 
         /// What varies with an outer loop and feeds its cycle, step by step. What it needs complete stands before the loop, and so
         /// does what other loops over the index compute.
         let feeding k =
             let index = graph.Scans[k].Index
+            let edges = sources graph scanOf index
             let others = together k |> Array.filter (fun j -> j <> k)
 
             let isStep n =

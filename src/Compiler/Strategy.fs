@@ -105,16 +105,19 @@ module Strategy =
             | Op.Reduce(_, axes, held) -> not held.IsEmpty && axes.Length = 0
             | _ -> false
 
+        let onCycle n = roles.Cycle |> Array.exists (fun c -> c.Contains n)
+
+        // what is off a scan's cycle is not drawn into its loop, unless it costs next to nothing
         let onlyElementwiseReader (n: Node) =
             match roles.Users[n.Id] with
             | [| u |] ->
                 isElementwise graph.Nodes[u].Op
                 && graph.Nodes[u].Indices = n.Indices
                 && graph.Nodes[u].Count = n.Count
+                && (isCheap n || onCycle n.Id || not (onCycle u))
             | _ -> false
 
         let strategies = Array.create graph.Nodes.Length Strategy.Placed
-        let onCycle n = roles.Cycle |> Array.exists (fun c -> c.Contains n)
 
         /// Cheap values that only the steps of a scan inside a kernel read are computed in its loop, not stored for it.
         let onlySteps (n: Node) =
