@@ -1,5 +1,6 @@
 namespace Inference.Compiler
 
+open System
 open System.Collections.Generic
 open Inference
 
@@ -47,10 +48,9 @@ type Closing private (options: CompileOptions) =
 
     let add (op: Op) (inputs: int[]) shape dtype (free: FreeIndex seq) =
         let free = free |> Seq.map indexOf |> Seq.sort |> Array.ofSeq
-        let text = Graph.opText indexOf scanOf (fun s -> $"{s.IsState}{s.Name}") op
-
-        let key =
-            $"""{text}|{String.concat "," (Seq.map string inputs)}|{String.concat "," (Seq.map string shape)}|{dtype}"""
+        let text = Graph.opText indexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name) op
+        let numbers (xs: int[]) = String.Join(",", xs)
+        let key = String.Join("|", text, numbers inputs, numbers shape, string dtype)
 
         match shared.TryGetValue key with
         | true, id -> id

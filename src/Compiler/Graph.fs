@@ -56,7 +56,7 @@ module Graph =
         let indices (xs: FreeIndex list) = xs |> List.map (fun i -> $"i{index i}") |> list
 
         match op with
-        | Op.Constant values -> $"constant {digest values}"
+        | Op.Constant values -> "constant " + digest values
         | Op.Input s -> slot s
         | Op.Position i -> $"position i{index i}"
         | Op.ExtentOf i -> $"extent i{index i}"
@@ -86,8 +86,8 @@ module Graph =
         | Op.CumSum a -> $"cumsum({a})"
         | Op.TopK k -> $"top-{k}"
         | Op.KthLargest k -> $"largest-{k}"
-        | Op.Carry(s, k) -> $"carry s{scan s}.{k}"
-        | Op.Final(s, k) -> $"final s{scan s}.{k}"
+        | Op.Carry(s, k) -> "carry s" + string (scan s) + "." + string k
+        | Op.Final(s, k) -> "final s" + string (scan s) + "." + string k
         | Op.Probe name -> $"probe {name}"
         | Op.Check c -> $"check {c.Site}"
 
@@ -100,8 +100,24 @@ module Graph =
             else
                 " over " + list (n.Indices |> Array.map (fun i -> graph.Indices[i].Name))
 
-        let inputs = n.Inputs |> Array.map (fun i -> $"%%{i}") |> String.concat " "
-        $"%%{n.Id} = {text n.Op} {inputs} : {dtypeText n.DType}[{list n.Shape}]{over}"
+        let inputs = n.Inputs |> Array.map (fun i -> "%" + string i) |> String.concat " "
+        // joined, not interpolated: a large graph has many nodes
+        String.Concat(
+            [|
+                "%"
+                string n.Id
+                " = "
+                text n.Op
+                " "
+                inputs
+                " : "
+                dtypeText n.DType
+                "["
+                list n.Shape
+                "]"
+                over
+            |]
+        )
 
     /// The graph as text for people; equal graphs print equally, so that it also identifies a compilation.
     let print (graph: Graph) (scanOf: Scan -> int) =

@@ -187,8 +187,7 @@ type Language private () =
     /// The value at one position of the index (clamped).
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
 
-    static member private StackForRanking(index: FreeIndex, x: Tensor) =
-        Structure.stackWith Double.NegativeInfinity index x
+    static member private StackForRanking(index: FreeIndex, x: Tensor) = Structure.stackWith Double.NegativeInfinity index x
 
     /// The positions of the k largest of a scalar over an index, largest first.
     static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))

@@ -20,6 +20,14 @@ type DType =
         | U32
         | Bool -> false
 
+    override op.ToString() =
+        match op with
+        | F32 -> "F32"
+        | F64 -> "F64"
+        | I32 -> "I32"
+        | U32 -> "U32"
+        | Bool -> "Bool"
+
 /// What a free index stands for.
 [<RequireQualifiedAccess>]
 type IndexKind =
@@ -29,6 +37,12 @@ type IndexKind =
     | Time
     /// The values of a finite variable.
     | Enumerated
+
+    override op.ToString() =
+        match op with
+        | Plate -> "Plate"
+        | Time -> "Time"
+        | Enumerated -> "Enumerated"
 
 /// How many values an index takes: at most `Capacity`; if `Runtime` is named, the count is an input of the program.
 type Extent =
@@ -67,6 +81,22 @@ type UnaryOp =
     | Floor
     | Not
 
+    override op.ToString() =
+        match op with
+        | Neg -> "Neg"
+        | Abs -> "Abs"
+        | Exp -> "Exp"
+        | Log -> "Log"
+        | Expm1 -> "Expm1"
+        | Log1p -> "Log1p"
+        | Sin -> "Sin"
+        | Cos -> "Cos"
+        | Tanh -> "Tanh"
+        | Sqrt -> "Sqrt"
+        | Erf -> "Erf"
+        | Floor -> "Floor"
+        | Not -> "Not"
+
 /// `Min` and `Max` return the second operand when either is NaN, as hardware does: put the value that may be NaN second.
 [<RequireQualifiedAccess>]
 type BinaryOp =
@@ -86,12 +116,37 @@ type BinaryOp =
     | ShiftLeft
     | ShiftRight
 
+    override op.ToString() =
+        match op with
+        | Add -> "Add"
+        | Sub -> "Sub"
+        | Mul -> "Mul"
+        | Div -> "Div"
+        | Pow -> "Pow"
+        | Min -> "Min"
+        | Max -> "Max"
+        | Less -> "Less"
+        | LessEqual -> "LessEqual"
+        | Equal -> "Equal"
+        | And -> "And"
+        | Or -> "Or"
+        | Xor -> "Xor"
+        | ShiftLeft -> "ShiftLeft"
+        | ShiftRight -> "ShiftRight"
+
 [<RequireQualifiedAccess>]
 type ReduceOp =
     | Sum
     | Product
     | Max
     | Min
+
+    override op.ToString() =
+        match op with
+        | Sum -> "Sum"
+        | Product -> "Product"
+        | Max -> "Max"
+        | Min -> "Min"
 
 /// The pair of operations that a contraction combines and accumulates with.
 [<RequireQualifiedAccess>]
@@ -103,12 +158,24 @@ type Semiring =
     /// (logsumexp, +), computed with a shifted maximum
     | LogSumExpPlus
 
+    override op.ToString() =
+        match op with
+        | SumProduct -> "SumProduct"
+        | MaxPlus -> "MaxPlus"
+        | LogSumExpPlus -> "LogSumExpPlus"
+
 /// What a random primitive returns: the raw 32-bit word, a uniform in (0, 1), or a standard normal.
 [<RequireQualifiedAccess>]
 type RandomKind =
     | Word
     | Uniform
     | Normal
+
+    override op.ToString() =
+        match op with
+        | Word -> "Word"
+        | Uniform -> "Uniform"
+        | Normal -> "Normal"
 
 /// Which draws a random primitive makes: counters come from the flattened plates and times, in this order (docs/random.md).
 type RandomSpec =

@@ -49,8 +49,7 @@ module Structure =
         | Some _ ->
             let present = Build.binary BinaryOp.Less (Shapes.iota i.Capacity) (extent i)
 
-            let present =
-                Build.broadcast (Array.init shape.Length (fun a -> if a = 0 then 0 else -1)) shape present
+            let present = Build.broadcast (Array.init shape.Length (fun a -> if a = 0 then 0 else -1)) shape present
 
             Build.select present rows (Build.scalar x.DType absent)
 
