@@ -196,6 +196,18 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
 
     let placeNode (start: Item) (skip: int) (n: Node) isUnit =
         let keys, accumulates = path n
+
+        if keys.Length < skip then
+            let around =
+                start.Key
+                |> Option.map indicesOf
+                |> Option.defaultValue []
+                |> List.map (fun i -> graph.Indices[i].Name)
+
+            Fail.model
+                $"""The loop over {String.concat ", " around} computes a value that needs all steps of a loop around it."""
+                "Reduce outside the loop, or give one of the loops an index of its own."
+
         let home = descend start (List.skip skip keys) dependencies[n.Id] isUnit
         let item = append home None n.Id
         item.Accumulates <- accumulates
@@ -299,7 +311,7 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
             |> List.filter (inside.Contains >> not)
             |> List.collect (fun d ->
                 match strategies[d] with
-                | Strategy.Placed -> [ d, Set.empty ]
+                | Strategy.Placed -> [ d, Set.ofList (Roles.eliminated graph scanOf graph.Nodes[d]) ]
                 | Strategy.Inline -> dependencies[d])
             |> List.distinct
 

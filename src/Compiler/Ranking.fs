@@ -30,59 +30,66 @@ type Ranking(context: Context, values: Values, statements: Statements) =
         | ScalarType.U64
         | ScalarType.Bool -> x
 
-    /// How many of a vector's keys are at least (or above) a bound.
-    let count (scope: Scope) item (env: Point) (n: Node) (bound: Operand) strict : Operand =
-        let length = nodes[n.Inputs[0]].Shape[0]
+    /// How many of a vector's keys are at least (or above) each of some bounds, in one pass.
+    let counts (scope: Scope) item (env: Point) (n: Node) strict (bounds: Operand list) : Operand list =
+        let length = Bound.Fixed(int64 nodes[n.Inputs[0]].Shape[0])
 
-        let test (body: Scope) (at: Address) =
+        let tests (body: Scope) (at: Address) =
             let b = body.Emitter
             let key = ordered b (values.Read(body, item, env, n.Inputs[0], [| at |]))
-            let holds = if strict then b.Less(bound, key) else b.LessEqual(bound, key)
-            b.Select(holds, i32 b 1, i32 b 0)
+            let holds bound = if strict then b.Less(bound, key) else b.LessEqual(bound, key)
+            bounds |> List.map (fun bound -> b.Select(holds bound, i32 b 1, i32 b 0))
 
         if env.Vectorised then
-            let total = statements.Accumulate(scope, env, ScalarType.I32, ReduceOp.Sum)
+            let totals =
+                bounds |> List.map (fun _ -> statements.Accumulate(scope, env, ScalarType.I32, ReduceOp.Sum))
 
             statements.Sequential(
                 scope,
                 "k",
                 0L,
-                Bound.Fixed(int64 length),
-                fun body at -> statements.Add(body, total, ReduceOp.Sum, test body at)
+                length,
+                fun body at -> List.iter2 (fun total one -> statements.Add(body, total, ReduceOp.Sum, one)) totals (tests body at)
             )
 
-            scope.Emitter.Copy total
+            totals |> List.map scope.Emitter.Copy
         else
             let lane = LoopVar("l", LoopKind.Lane)
             let body = scope.Nested lane
-            let term = test body (Address.Of lane)
+            let terms = tests body (Address.Of lane) |> List.map (fun one -> ReduceOp.Sum, one)
+            statements.LaneReduction(scope, body, lane, length, terms) |> Seq.map Operand.Var |> List.ofSeq
 
-            statements.LaneReduction(scope, body, lane, Bound.Fixed(int64 length), [ ReduceOp.Sum, term ])
-            |> Array.head
-            |> Operand.Var
+    let count scope item env n bound strict = counts scope item env n strict [ bound ] |> List.head
 
-    /// The key of the k-th largest, found bit by bit from the top.
+    /// The key of the k-th largest, found from the top, two bits a pass: a pass costs about the same for three bounds as for one.
     let threshold (scope: Scope) item (env: Point) (n: Node) k : Operand =
         let e = scope.Emitter
         let wide = nodes[n.Inputs[0]].DType = DType.F64
         let t, bits = if wide then ScalarType.U64, 64 else ScalarType.U32, 32
         let found = e.NewVar(t, env.Vectorised)
-        let bit = e.NewVar(t, false)
+        let low = e.NewVar(t, false)
         e.Append(Declare(found, e.Int(t, 0L)))
-        e.Append(Declare(bit, e.Int(t, signBit (if wide then ScalarType.F64 else ScalarType.F32))))
+        e.Append(Declare(low, e.Int(t, 1L <<< (bits - 2))))
 
         statements.Sequential(
             scope,
-            "bit",
+            "bits",
             0L,
-            Bound.Fixed(int64 bits),
+            Bound.Fixed(int64 (bits / 2)),
             fun body _ ->
                 let b = body.Emitter
-                let now, mask = b.Copy found, b.Copy bit
-                let candidate = b.Or(now, mask)
-                let enough = b.LessEqual(i32 b k, count body item env n candidate false)
-                b.Append(Assign(found, b.Select(enough, candidate, now)))
-                b.Append(Assign(bit, b.ShiftRight(mask, 1)))
+                let now, one = b.Copy found, b.Copy low
+                let first = b.Or(now, one)
+                let second = b.Or(now, b.ShiftLeft(one, 1))
+                let bounds = [ first; second; b.Or(first, second) ]
+
+                // the largest bound that k keys reach
+                let reached =
+                    List.zip bounds (counts body item env n false bounds)
+                    |> List.fold (fun best (bound, held) -> b.Select(b.LessEqual(i32 b k, held), bound, best)) now
+
+                b.Append(Assign(found, reached))
+                b.Append(Assign(low, b.ShiftRight(one, 2)))
         )
 
         e.Copy found

@@ -216,6 +216,16 @@ module Roles =
                         yield s.Index, i
             ]
 
+        let ranks = rank graph.Indices.Length pairs
+
+        for a, b in pairs do
+            if times.Contains a && times.Contains b && ranks[a] >= ranks[b] then
+                let name i = $"\"{graph.Indices[i].Name}\""
+
+                Fail.model
+                    $"A loop over {name b} stands in each step of {name a}, and another the other way round."
+                    "Give one of the loops an index of its own."
+
 
         /// What varies with an outer loop and feeds its cycle, step by step. What it needs complete stands before the loop, and so
         /// does what other loops over the index compute.
@@ -249,7 +259,7 @@ module Roles =
 
         {
             Role = role
-            Rank = rank graph.Indices.Length pairs
+            Rank = ranks
             Cycle = cycles
             Unit = graph.Scans |> Array.mapi (fun k _ -> unit k)
             Users = users
