@@ -51,23 +51,32 @@ module C99 =
     let private infix (op: string) (a: string[]) = $"({a[0]} {op} {a[1]})"
     let private isFloat t = t = ScalarType.F32 || t = ScalarType.F64
 
+    /// Signed whole numbers wrap, which C leaves open: they are computed unsigned.
+    let private wrapping op t (a: string[]) =
+        match t with
+        | ScalarType.I32 -> $"((int32_t)((uint32_t){a[0]} {op} (uint32_t){a[1]}))"
+        | ScalarType.I64 -> $"((int64_t)((uint64_t){a[0]} {op} (uint64_t){a[1]}))"
+        | _ -> infix op a
+
+    let private negative t a = if isFloat t then $"(-{a})" else wrapping "-" t [| "0"; a |]
+
     let private operation op t (a: string[]) =
         let f = if t = ScalarType.F32 then "f" else ""
 
         match op with
-        | Arith.Neg -> $"(-{a[0]})"
-        | Arith.Abs -> if isFloat t then $"fabs{f}({a[0]})" else $"({a[0]} < 0 ? -{a[0]} : {a[0]})"
+        | Arith.Neg -> negative t a[0]
+        | Arith.Abs ->
+            if isFloat t then
+                $"fabs{f}({a[0]})"
+            else
+                $"({a[0]} < 0 ? {negative t a[0]} : {a[0]})"
         | Arith.Sqrt -> $"sqrt{f}({a[0]})"
         | Arith.Floor -> $"floor{f}({a[0]})"
         | Arith.Round -> $"rint{f}({a[0]})"
         | Arith.Not -> $"(!{a[0]})"
-        | Arith.Add -> infix "+" a
-        | Arith.Sub -> infix "-" a
-        | Arith.Mul ->
-            if t = ScalarType.I32 then
-                $"((int32_t)((uint32_t){a[0]} * (uint32_t){a[1]}))"
-            else
-                infix "*" a
+        | Arith.Add -> wrapping "+" t a
+        | Arith.Sub -> wrapping "-" t a
+        | Arith.Mul -> wrapping "*" t a
         | Arith.Div -> infix "/" a
         | Arith.Rem -> infix "%" a
         | Arith.Min -> $"({a[0]} < {a[1]} ? {a[0]} : {a[1]})"

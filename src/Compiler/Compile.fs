@@ -98,7 +98,6 @@ module Compile =
 
     let private assemble (lowered: Lowered) (graphText: string) (options: CompileOptions) : CompiledProgram =
         let graph = lowered.Context.Graph
-        let layout = MemoryPlan.place lowered.Buffers lowered.Steps lowered.Kernels
         let leaf id = lowered.Context.Leaves[id]
 
         let extents =
@@ -106,6 +105,9 @@ module Compile =
             |> Seq.filter (fun i -> i.Extent.Runtime.IsSome)
             |> Seq.distinctBy (fun i -> i.Extent.Runtime)
             |> List.ofSeq
+
+        let layout =
+            MemoryPlan.place lowered.Buffers (fun slot -> extents[slot].Capacity) lowered.Steps lowered.Kernels
 
         let loops =
             lowered.Steps

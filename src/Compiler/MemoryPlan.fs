@@ -65,7 +65,7 @@ module MemoryPlan =
 
     /// Places buffers: what the caller sees and what lasts one after another, then temporaries, largest first, each at the lowest
     /// place that nothing alive at the same time occupies.
-    let place (buffers: Buffers) (steps: StepPlan list) (kernels: KernelCode list) : Layout =
+    let place (buffers: Buffers) (capacityOf: int -> int) (steps: StepPlan list) (kernels: KernelCode list) : Layout =
         let offsets = Array.zeroCreate<int64> buffers.All.Count
         let mutable lasting, scratch = 0L, 0L
         let temporaries = ResizeArray<int>()
@@ -109,4 +109,31 @@ module MemoryPlan =
             placed.Add(struct (k, at, at + size))
             top <- max top (at + size)
 
-        { Offsets = offsets; WorkspaceBytes = top; ScratchBytes = scratch }
+        // memory in front and behind, as far as loads reach that are dropped
+        let reach = Reach.ofLoads buffers capacityOf steps kernels
+
+        let around inScratch total =
+            let mutable low, high = 0L, total
+
+            for k in 0 .. buffers.All.Count - 1 do
+                if buffers[k].Scratch = inScratch then
+                    let struct (l, h) = reach[k]
+                    let bytes = Buffers.BytesOf buffers[k].Type
+                    low <- min low (offsets[k] + l * bytes)
+                    high <- max high (offsets[k] + (h + 1L) * bytes)
+
+            let front = roundUp -low
+
+            for k in 0 .. buffers.All.Count - 1 do
+                if buffers[k].Scratch = inScratch then
+                    offsets[k] <- offsets[k] + front
+
+            roundUp (front + high)
+
+        let workspaceBytes, scratchBytes = around false top, around true scratch
+
+        {
+            Offsets = offsets
+            WorkspaceBytes = workspaceBytes
+            ScratchBytes = scratchBytes
+        }

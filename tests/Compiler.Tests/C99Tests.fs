@@ -1,201 +1,160 @@
-/// The C99 print of the same loops, compiled by a C compiler where there is one: the proof that loops know nothing of C#.
+/// The C99 print computes what the C# print does: the loops know nothing of their target.
 module Inference.Compiler.Tests.C99Tests
 
 open System
 open System.Collections.Generic
-open System.Diagnostics
-open System.IO
-open System.Runtime.InteropServices
 open Inference
 open Inference.Compiler
+open Inference.Compiler.Tests.NativeKernels
 open Inference.Compiler.Tests.ProgramTests
 open Xunit
 
-let private hasCompiler =
-    try
-        use p =
-            Process.Start(ProcessStartInfo("cc", [ "--version" ], RedirectStandardOutput = true, RedirectStandardError = true))
-
-        p.WaitForExit()
-        p.ExitCode = 0
-    with _ ->
-        false
-
-/// A fact that needs a C compiler; without one it is skipped, and says how to have it run.
-type FactWithCompilerAttribute() as this =
-    inherit FactAttribute()
-
-    do
-        if not hasCompiler then
-            this.Skip <- "There is no `cc`. Install a C compiler (Debian: apt-get install gcc libc6-dev) to run this."
-
-[<UnmanagedFunctionPointer(CallingConvention.Cdecl)>]
-type private Kernel = delegate of nativeint * nativeint * nativeint * int64 * int64 -> unit
-
-let private compile (source: string) =
-    let folder = Directory.CreateTempSubdirectory("loops").FullName
-    let c, library = Path.Combine(folder, "loops.c"), Path.Combine(folder, "loops.so")
-    File.WriteAllText(c, source)
-    let flags = [ "-O1"; "-std=c99"; "-ffp-contract=off"; "-shared"; "-fPIC"; "-o"; library; c; "-lm" ]
-    use p = Process.Start(ProcessStartInfo("cc", flags, RedirectStandardError = true))
-    let errors = p.StandardError.ReadToEnd()
-    p.WaitForExit()
-    Assert.True((p.ExitCode = 0), errors)
-    NativeLibrary.Load library
-
-let private write (at: nativeint) (t: ElementType) (values: double[]) =
-    values
-    |> Array.iteri (fun k v ->
-        match t with
-        | ElementType.Float32 -> Marshal.WriteInt32(at, 4 * k, BitConverter.SingleToInt32Bits(float32 v))
-        | ElementType.Float64 -> Marshal.WriteInt64(at, 8 * k, BitConverter.DoubleToInt64Bits v)
-        | ElementType.UInt32 -> Marshal.WriteInt32(at, 4 * k, int (uint32 v))
-        | _ -> Marshal.WriteInt32(at, 4 * k, int v))
-
-let private read (at: nativeint) (t: ElementType) count =
-    Array.init count (fun k ->
-        match t with
-        | ElementType.Float32 -> double (BitConverter.Int32BitsToSingle(Marshal.ReadInt32(at, 4 * k)))
-        | ElementType.Float64 -> BitConverter.Int64BitsToDouble(Marshal.ReadInt64(at, 8 * k))
-        | ElementType.UInt32 -> double (uint32 (Marshal.ReadInt32(at, 4 * k)))
-        | _ -> double (Marshal.ReadInt32(at, 4 * k)))
-
-/// Walks the steps on one thread, as the runtime does.
-let private walk (plan: CompiledProgram) (kernels: Kernel[]) buffers scratch variables =
-    let count (s: StepPlan) =
-        if s.Extent < 0 then
-            s.Count
-        else
-            let extent = Marshal.ReadInt32(variables, 4 * s.Extent)
-            s.Count * int64 ((extent + s.Tile - 1) / s.Tile)
-
-    let loops = Stack<struct (int * int64)>()
-    let mutable at = 0
-
-    while at < plan.Steps.Length do
-        let s = plan.Steps[at]
-
-        match s.Kind with
-        | StepKind.Kernel ->
-            kernels[s.Kernel].Invoke(buffers, scratch, variables, 0L, count s)
-            at <- at + 1
-        | StepKind.BeginLoop ->
-            Marshal.WriteInt32(variables, 4 * s.Variable, 0)
-            loops.Push(struct (at, count s))
-            at <- at + 1
-        | _ ->
-            let struct (start, times) = loops.Pop()
-            let slot = 4 * plan.Steps[start].Variable
-            let next = Marshal.ReadInt32(variables, slot) + 1
-            Marshal.WriteInt32(variables, slot, next)
-
-            if int64 next < times then
-                loops.Push(struct (start, times))
-                at <- start + 1
-            else
-                at <- at + 1
-
-let private runInC (program: Program) double (inputs: (string * double[]) list) =
-    let options =
-        {
-            InstructionSet = InstructionSet.Vector512
-            Double = double
-            Checked = false
-            Verify = true
-        }
-
-    let plan = Compile.program options program
-    let library = compile plan.Loops
-
-    let kernels =
-        Array.init plan.KernelCount (fun k -> Marshal.GetDelegateForFunctionPointer<Kernel>(NativeLibrary.GetExport(library, $"K{k}")))
-
-    let zeros bytes =
-        let p = Marshal.AllocHGlobal(nativeint (bytes + 64L))
-        Marshal.Copy(Array.zeroCreate<byte>(int bytes + 64), 0, p, int bytes + 64)
-        p
-
-    let memory, scratch = zeros plan.WorkspaceBytes, zeros plan.ScratchBytes
-    let buffers, variables = zeros (8L * int64 plan.Buffers.Length), zeros (4L * int64 plan.VariableCount)
-
-    plan.Buffers
-    |> Array.iteri (fun k b ->
-        let at = memory + nativeint b.Offset
-        Marshal.WriteIntPtr(buffers, 8 * k, at)
-
-        if not (isNull b.Initial) then
-            Marshal.Copy(b.Initial, 0, at, b.Initial.Length))
-
-    let inputs = dict inputs
-
-    for slot in Seq.append plan.Inputs plan.States do
-        match inputs.TryGetValue slot.Name with
-        | true, values -> write (Marshal.ReadIntPtr(buffers, 8 * slot.Buffer)) slot.Type values
-        | _ -> ()
-
-    walk plan kernels buffers scratch variables
-
-    let results =
-        plan.Outputs
-        |> Array.map (fun o ->
-            o.Slot.Name, read (Marshal.ReadIntPtr(buffers, 8 * o.Slot.Buffer)) o.Slot.Type (Array.fold (*) 1 o.Slot.Shape))
-
-    NativeLibrary.Free library
-    [ memory; scratch; buffers; variables ] |> List.iter Marshal.FreeHGlobal
-    results
-
-let private agrees (program: Program) inputs =
+let private agreesWith extents (program: Program) (inputs: (string * double[]) list) =
     for precision, tolerance in [ Precision.Double, 1e-12; Precision.Single, 1e-5 ] do
-        let inC = runInC program (precision = Precision.Double) inputs
-        use engine = new Engine(EngineOptions(Threads = 1, Cache = false, Precision = precision))
-        let inputs = dict inputs |> Dictionary :> IReadOnlyDictionary<_, _>
+        use engine = new Engine(EngineOptions(Threads = 2, Cache = false, Precision = precision))
 
-        Oracle.run engine program inputs (Dictionary<string, int>()) (fun executable ->
-            for name, values in inC do
-                let ours = Array.zeroCreate<double> values.Length
-                executable.CopyOutput(executable.IndexOfOutput name, Span<double> ours)
+        let native =
+            run (Compile.program engine.CompileOptions program) (Map.ofList inputs) (Map.ofList extents)
 
-                Array.iteri2
-                    (fun k (a: double) b ->
-                        Assert.True(
-                            (a = b || abs (a - b) <= tolerance * (1.0 + abs a)),
-                            $"{program.Name}, {precision}: {name}[{k}] is {b} in C, {a} in C#."
-                        ))
-                    ours
-                    values)
+        let given = dict inputs |> Dictionary :> IReadOnlyDictionary<_, _>
+        let counts = dict extents |> Dictionary :> IReadOnlyDictionary<_, _>
 
-[<FactWithCompiler>]
-let ``Rollouts printed as C compute what the C# print computes`` () =
-    agrees (Inference.InstructionSetProbe.Rollouts.program 70 50) [ "key", [| 123.0; 456.0 |] ]
+        Oracle.run engine program given counts (fun executable ->
+            let compare name (actual: double[]) =
+                let expected = native[name]
+                Assert.Equal(expected.Length, actual.Length)
 
-[<FactWithCompiler>]
-let ``A recurrent network printed as C computes what the C# print computes`` () =
+                for k in 0 .. actual.Length - 1 do
+                    let close = abs (expected[k] - actual[k]) <= tolerance * (1.0 + abs expected[k])
+
+                    if not (close || Double.IsNaN expected[k] && Double.IsNaN actual[k] || expected[k] = actual[k]) then
+                        failwith $"{program.Name}, {precision}: {name}[{k}] is {actual[k]}; C has {expected[k]}.\n{executable.Schedule}"
+
+            for k in 0 .. executable.Outputs.Count - 1 do
+                let values = Array.zeroCreate<double>(Build.size executable.Outputs[k].Slot.Shape)
+                executable.CopyOutput(k, Span<double> values)
+                compare executable.Outputs[k].Slot.Name values
+
+            for k in 0 .. executable.States.Count - 1 do
+                let values = Array.zeroCreate<double>(Build.size executable.States[k].Shape)
+                executable.CopyState(k, Span<double> values)
+                compare (executable.States[k].Name + "'") values)
+
+let private agrees program inputs = agreesWith [] program inputs
+
+[<FactIfCc>]
+let ``Rollouts with noise and a softmax`` () =
     let program =
-        build "recurrent" (fun b ->
-            let i, t = L.PlateIndex("i", 20), L.TimeIndex("t", 6)
-            let w = b.Input("w", [| 12; 12 |], DType.F32)
-            let x = L.Unstack(L.Unstack(b.Input("x", [| 20; 6; 12 |], DType.F32), i), t)
-            let finals, _ = Structure.scan t [| L.Zeros 12 |] (fun c -> [| L.Tanh(L.Dot(w, c[0]) + x) |], ())
-            b.Output("final", L.Stack(finals[0], i))
-            b.Output("softmax", L.Softmax(L.MeanOver(i, finals[0]), 0)))
-
-    agrees program [ "w", numbers 1 144; "x", numbers 2 1440 ]
-
-[<FactWithCompiler>]
-let ``A loop around kernels with order statistics printed as C computes what the C# print computes`` () =
-    let program =
-        build "loop" (fun b ->
+        build "rollouts" (fun b ->
             let k = key b
-            let iteration, sample = L.TimeIndex("iteration", 4), L.PlateIndex("sample", 90)
+            let rollout, t = L.PlateIndex("rollout", 200), L.TimeIndex("t", 11)
+            let mean = b.State("mean", [| 11 |], DType.F32, [| 0.1 |])
+            let u = L.Clip(L.Unstack(mean, t) + random RandomKind.Normal [ rollout ] [ t ] [||] k, -2.0, 2.0)
 
             let finals, _ =
-                Structure.scan iteration [| L.Fill(2.0) |] (fun c ->
-                    let x = c[0] + random RandomKind.Normal [ sample ] [ iteration ] [||] k
-                    let limit = L.KthLargestOver(sample, 9, -(L.Square x))
-                    let chosen = L.Select(L.LessEqual(limit, -(L.Square x)), L.Ones(), L.Zeros())
-                    [| L.Expectation(sample, chosen / L.SumOver(sample, chosen), x) |], ())
+                Structure.scan t [| L.Fill(3.0); L.Fill(0.0); L.Fill(0.0) |] (fun c ->
+                    let reward = -(L.Square(L.WrapAngle c[0]) + 0.1 * L.Square c[1] + 0.001 * L.Square u)
+                    let v = L.Clip(c[1] + (15.0 * L.Sin c[0] + 3.0 * u) * 0.05, -8.0, 8.0)
+                    [| c[0] + v * 0.05; v; c[2] + reward |], ())
 
-            b.Output("mean", finals[0])
-            b.Output("ranks", L.TopK(b.Input("v", [| 30 |], DType.F32), 7)))
+            let w = L.SoftmaxOver(rollout, finals[2] * 0.02)
+            b.Output("ess", 1.0 / L.SumOver(rollout, w * w))
+            b.Next(mean, L.Stack(L.Expectation(rollout, w, u), t)))
 
-    agrees program [ "key", [| 3.0; 1.0 |]; "v", numbers 4 30 ]
+    agrees program [ "key", [| 17.0; 4000000000.0 |] ]
+
+[<FactIfCc>]
+let ``A dense ensemble`` () =
+    let program =
+        build "ensemble" (fun b ->
+            let member', particle, t = L.PlateIndex("member", 5), L.PlateIndex("particle", 33), L.TimeIndex("t", 6)
+            let weights name shape = L.Unstack(b.Input(name, Array.append [| 5 |] shape, DType.F32), member')
+            let w1, b1, w2 = weights "w1" [| 20; 4 |], weights "b1" [| 20 |], weights "w2" [| 4; 20 |]
+            let start = random RandomKind.Normal [ particle ] [] [| 4 |] (key b)
+
+            let finals, _ =
+                Structure.scan t [| start; L.Zeros() |] (fun c ->
+                    let next = c[0] + 0.1 * L.Dot(w2, L.Tanh(L.Dot(w1, c[0]) + b1))
+                    [| next; c[1] - 0.1 * L.Sum(L.Square next) |], ())
+
+            b.Output("mean", L.MeanOver(member', L.MeanOver(particle, finals[0])))
+            b.Output("return", L.Stack(L.MeanOver(particle, finals[1]), member')))
+
+    agrees program [ "key", [| 1.0; 2.0 |]; "w1", numbers 1 400; "b1", numbers 2 100; "w2", numbers 3 400 ]
+
+[<FactIfCc>]
+let ``Enumerated values along a chain, and a loop around kernels`` () =
+    let program =
+        build "chain" (fun b ->
+            let z, next, t = L.EnumeratedIndex("z", 6), L.EnumeratedIndex("next", 6), L.TimeIndex("t", 9)
+            let a = L.Unstack(L.Unstack(b.Input("transition", [| 6; 6 |], DType.F32), z), next)
+            let seen = L.Unstack(L.Unstack(b.Input("evidence", [| 9; 6 |], DType.F32), t), next)
+
+            let step semiring (c: Tensor) =
+                L.Stack(Structure.dot semiring [||] [||] [ z ] (L.Unstack(c, z)) a + seen, next)
+
+            let sums, _ = Structure.scan t [| L.Zeros 6 |] (fun c -> [| step Semiring.LogSumExpPlus c[0] |], ())
+            let best, _ = Structure.scan t [| L.Zeros 6 |] (fun c -> [| step Semiring.MaxPlus c[0] |], ())
+            b.Output("forward", sums[0])
+            b.Output("best", best[0]))
+
+    agrees program [ "transition", numbers 1 36; "evidence", numbers 2 54 ]
+
+[<FactIfCc>]
+let ``Order statistics and moves`` () =
+    let program =
+        build "ranks" (fun b ->
+            let i = L.PlateIndex("i", 21)
+            let x = L.Unstack(b.Input("x", [| 21; 12 |], DType.F32), i)
+            let v = b.Input("v", [| 40 |], DType.F32)
+            b.Output("kth", L.Stack(L.KthLargest(x, 3), i))
+            b.Output("top", L.Stack(L.TopK(x, 4), i))
+            b.Output("argmax", L.Stack(L.ArgMax(x, 0), i))
+            b.Output("cumsum", L.Stack(L.CumSum(x, 0), i))
+            b.Output("scatter", L.Stack(L.ScatterAdd(x, L.TopK(x, 2), L.Ones 2), i))
+            b.Output("over plate", L.TopKOver(i, 5, L.Sum x))
+            b.Output("gather", L.Gather(v, L.Integers([| 5; 0; 39; 77; -3 |])))
+            b.Output("window", L.DynamicSlice(v, [| 7 |], L.Element(L.Convert(L.Abs v * 30.0, DType.I32), 0)))
+            b.Output("padded", L.Pad(L.Reverse(v, 0), [| 3 |], [| 2 |], L.Fill(7.0))))
+
+    agrees program [ "x", numbers 1 252; "v", numbers 2 40 ]
+
+[<FactIfCc>]
+let ``Words, shifts and a run-time extent`` () =
+    let program =
+        build "bits" (fun b ->
+            let i = L.PlateIndex("i", Extent.UpTo("batch", 100))
+            let w = random RandomKind.Word [ i ] [] [| 5 |] (key b)
+            let even = L.Equal(Build.binary BinaryOp.And w (Build.scalar DType.U32 1.0), Build.scalar DType.U32 0.0)
+            b.Output("words", L.Stack(w, i))
+            b.Output("shifted", L.Stack(Build.binary BinaryOp.ShiftRight w (Build.scalar DType.U32 7.0), i))
+            b.Output("mixed", L.Stack(L.Convert(w, DType.I32) * Build.scalar DType.I32 1103515245.0, i))
+            b.Output("even", L.Stack(even, i))
+            b.Output("count", L.SumOver(i, L.Sum(L.Select(L.Not even, L.Ones(), L.Zeros())))))
+
+    agreesWith [ "batch", 70 ] program [ "key", [| 12.0; 4294967295.0 |] ]
+
+[<FactIfCc>]
+let ``Random programs`` () =
+    for seed in 1..6 do
+        let random = Random seed
+
+        let rec instruction depth : RandomPrograms.Instruction =
+            let op = random.Next 10000
+            let number () = random.Next 10000
+
+            {
+                Op = op
+                A = number ()
+                B = number ()
+                C = number ()
+                D = number ()
+                Body =
+                    if op % 40 >= 38 && depth < 2 then
+                        List.init 6 (fun _ -> instruction (depth + 1))
+                    else
+                        []
+            }
+
+        let program, inputs, extents = RandomPrograms.make [ List.init 25 (fun _ -> instruction 0) ]
+        agreesWith extents program inputs

@@ -108,9 +108,17 @@ let ``What does not depend on a plate is computed once outside it`` () =
     Assert.Contains("serial", schedule[at " exp" - 1])
     Assert.Contains("map over i", schedule[at " sin" - 1])
 
+let private ensemble () =
+    build "ensemble" (fun b ->
+        let k = key b
+        let i, t = L.PlateIndex("i", 100), L.TimeIndex("t", 10)
+        let noise = random RandomKind.Normal [ i ] [ t ] [||] k
+        let finals, _ = Structure.scan t [| L.Zeros() |] (fun c -> [| L.Sin c[0] + noise |], ())
+        b.Output("y", L.SumOver(i, L.SoftmaxOver(i, finals[0]) * finals[0])))
+
 [<Fact>]
 let ``Printing is deterministic`` () =
-    let make () = Compile.program options (Inference.InstructionSetProbe.Rollouts.program 100 10)
+    let make () = Compile.program options (ensemble ())
     let a, b = make (), make ()
     Assert.Equal(a.Source, b.Source)
     Assert.Equal(a.Graph, b.Graph)

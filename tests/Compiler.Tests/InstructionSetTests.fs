@@ -1,91 +1,88 @@
-/// Each instruction path: in a process with the wider ones switched off, and asked for by name.
+/// Programs on vectors of every width, chosen by what the machine has and by the engine's options.
 module Inference.Compiler.Tests.InstructionSetTests
 
 open System
 open System.Diagnostics
-open System.Globalization
-open System.IO
+open System.Reflection
+open System.Text.Json
 open Inference
 open Inference.Compiler
+open Inference.Compiler.Tests
+open Inference.Compiler.Tests.InstructionSetProbe
 open Xunit
 
-type private Probe = { Set: string; Vectors: string; Returns: double[]; Words: string }
+/// The switches that take instructions away from a process. The one for AVX-512 lost its F in .NET 10.
+let private without =
+    Map.ofList
+        [
+            InstructionSet.Vector512, []
+            InstructionSet.Vector256, [ "DOTNET_EnableAVX512"; "DOTNET_EnableAVX512F" ]
+            InstructionSet.Vector128, [ "DOTNET_EnableAVX512"; "DOTNET_EnableAVX512F"; "DOTNET_EnableAVX2" ]
+            InstructionSet.Scalar, [ "DOTNET_EnableHWIntrinsic" ]
+        ]
 
-/// Starts the probe under .NET's switches, as a user would to narrow a process.
-let private probe (switches: string list) =
-    let path = Path.Combine(AppContext.BaseDirectory, "InstructionSetProbe.dll")
+/// This assembly's own entry point, in a process without some instructions.
+let private reportOf (set: InstructionSet) : Report =
+    let info =
+        ProcessStartInfo(Environment.ProcessPath, RedirectStandardOutput = true, RedirectStandardError = true)
 
-    let start =
-        ProcessStartInfo("dotnet", [ path ], RedirectStandardOutput = true, RedirectStandardError = true)
+    let assembly = Assembly.GetExecutingAssembly().Location
 
-    for s in switches do
-        start.Environment[s] <- "0"
+    // the test host is dotnet itself or stands beside it
+    let dotnet =
+        match Environment.GetEnvironmentVariable "DOTNET_HOST_PATH" with
+        | null
+        | "" -> "dotnet"
+        | path -> path
 
-    use child = Process.Start start
-    let errors = child.StandardError.ReadToEndAsync()
-    let lines = child.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries)
-    child.WaitForExit()
-    Assert.True((child.ExitCode = 0), errors.Result)
+    info.FileName <- dotnet
+    info.ArgumentList.Add assembly
 
-    let field (name: string) =
-        lines
-        |> Array.pick (fun l ->
-            if l.StartsWith(name + " ") then
-                Some(l.Substring(name.Length + 1).Trim())
-            else
-                None)
+    for name in without[set] do
+        info.Environment[name] <- "0"
 
-    let number (s: string) = Double.Parse(s, CultureInfo.InvariantCulture)
+    use p = Process.Start info
+    let errors = p.StandardError.ReadToEndAsync()
+    let text = p.StandardOutput.ReadToEnd()
+    p.WaitForExit()
 
-    {
-        Set = field "set"
-        Vectors = lines |> Array.pick (fun l -> if l.StartsWith "vectors" then Some(l.Substring(7).Trim()) else None)
-        Returns = field("returns").Split(',') |> Array.map number
-        Words = field "words"
-    }
+    if p.ExitCode <> 0 then
+        failwith $"The process without {without[set]} failed:\n{errors.Result}\n{text}"
 
-let private avx512 = [ "DOTNET_EnableAVX512"; "DOTNET_EnableAVX512F" ]
-let private avx2 = avx512 @ [ "DOTNET_EnableAVX2"; "DOTNET_EnableAVX" ]
-let private all = avx2 @ [ "DOTNET_EnableHWIntrinsic" ]
+    JsonSerializer.Deserialize<Report>(text.Trim().Split('\n') |> Array.last)
 
-let private close (expected: double[]) (actual: double[]) =
-    Array.forall2 (fun (a: double) b -> abs (a - b) <= 1e-5 * (1.0 + abs a)) expected actual
+let private close tolerance (expected: double[]) (actual: double[]) =
+    Assert.Equal(expected.Length, actual.Length)
 
-[<Fact>]
-let ``Narrower processes use narrower vectors and compute the same`` () =
-    let widest = probe []
-    let narrow256, narrow128, scalar = probe avx512, probe avx2, probe all
-    Assert.Equal("Scalar", scalar.Set)
-    Assert.Equal("", scalar.Vectors)
+    for k in 0 .. expected.Length - 1 do
+        let bound = tolerance * max 1.0 (abs expected[k])
+        Assert.True(abs (expected[k] - actual[k]) <= bound, $"[{k}]: {expected[k]} and {actual[k]}")
 
-    if widest.Set <> "Scalar" then
-        Assert.Equal("Vector128", narrow128.Set)
-        Assert.Equal("Vector128", narrow128.Vectors)
+let private bits (set: InstructionSet) = if set = InstructionSet.Scalar then 0 else 64 <<< int set
+let private here = lazy (report (Nullable()))
 
-    if widest.Set = "Vector512" then
-        Assert.Equal("Vector512", widest.Vectors)
-        Assert.Equal("Vector256", narrow256.Set)
-        Assert.Equal("Vector256", narrow256.Vectors)
+[<Theory>]
+[<InlineData(InstructionSet.Vector512)>]
+[<InlineData(InstructionSet.Vector256)>]
+[<InlineData(InstructionSet.Vector128)>]
+[<InlineData(InstructionSet.Scalar)>]
+let ``A process uses the widest vectors that it has, and computes the same`` (set: InstructionSet) =
+    let r = reportOf set
+    // a machine without the wider ones does not notice that they are off
+    let expected = min set Machine.WidestInstructionSet
+    Assert.Equal(string expected, r.InstructionSet)
+    Assert.Equal<int[]>((if expected = InstructionSet.Scalar then [||] else [| bits expected |]), r.Widths)
+    Assert.Equal<double[]>(here.Value.Words, r.Words)
+    close 1e-5 here.Value.Rollout r.Rollout
 
-    for other in [ narrow256; narrow128; scalar ] do
-        Assert.Equal(widest.Words, other.Words)
-        Assert.True(close widest.Returns other.Returns, $"Returns with {other.Set} differ from those with {widest.Set}.")
-
-[<Fact>]
-let ``A path asked for by name agrees with the widest`` () =
-    let values set =
-        use engine = new Engine(EngineOptions(Threads = 1, Cache = false, InstructionSet = Nullable set))
-        use executable = engine.Compile(Inference.InstructionSetProbe.Rollouts.program 70 9)
-        let key = executable.Input<uint32> 0
-        key[0] <- 5u
-        executable.Run()
-        let returns = Array.zeroCreate<double> 70
-        executable.CopyOutput(0, Span<double> returns)
-        Assert.Equal(set, executable.InstructionSet)
-        returns
-
-    let widest = values Machine.WidestInstructionSet
-
-    for set in [ InstructionSet.Scalar; InstructionSet.Vector128; InstructionSet.Vector256 ] do
-        if set <= Machine.WidestInstructionSet then
-            Assert.True(close widest (values set), $"{set} differs.")
+[<Theory>]
+[<InlineData(InstructionSet.Vector512)>]
+[<InlineData(InstructionSet.Vector256)>]
+[<InlineData(InstructionSet.Vector128)>]
+[<InlineData(InstructionSet.Scalar)>]
+let ``An engine prints the vectors that it is asked for, and computes the same`` (set: InstructionSet) =
+    let r = report (Nullable set)
+    Assert.Equal(string set, r.InstructionSet)
+    Assert.Equal<int[]>((if set = InstructionSet.Scalar then [||] else [| bits set |]), r.Widths)
+    Assert.Equal<double[]>(here.Value.Words, r.Words)
+    close 1e-5 here.Value.Rollout r.Rollout

@@ -77,3 +77,17 @@ let agreesWith tolerance extents (program: Program) (inputs: (string * double[])
                 compare program $"{precision} state" name bound states[name] actual explain)
 
 let agrees program inputs = agreesWith 0.0 [] program inputs
+
+/// Runs a program once; its outputs by name.
+let outputs (engine: Engine) (program: Program) (inputs: (string * double[]) list) : Map<string, double[]> =
+    let inputs = dict inputs |> Dictionary :> IReadOnlyDictionary<_, _>
+
+    run engine program inputs (Dictionary()) (fun executable ->
+        Map.ofList
+            [
+                for k in 0 .. executable.Outputs.Count - 1 do
+                    let slot = executable.Outputs[k].Slot
+                    let values = Array.zeroCreate<double>(Build.size slot.Shape)
+                    executable.CopyOutput(k, Span<double> values)
+                    slot.Name, values
+            ])
