@@ -172,6 +172,23 @@ module Roles =
         let crossings =
             graph.Scans |> Array.mapi (fun k _ -> together k |> Seq.map (fun j -> own[j]) |> Set.unionMany)
 
+        // a plate that a loop crosses stands inside the loops around that one too
+        let mutable spreads = true
+
+        while spreads do
+            spreads <- false
+
+            for k in 0 .. graph.Scans.Length - 1 do
+                for m in 0 .. graph.Scans.Length - 1 do
+                    let outer = graph.Scans[m]
+
+                    if outer.Index <> graph.Scans[k].Index && List.contains outer.Index (carried graph.Scans[k]) then
+                        let more = Set.intersect crossings[k] (Set.ofList (together m |> Seq.collect (fun j -> carried graph.Scans[j]) |> List.ofSeq))
+
+                        if not (Set.isSubset more crossings[m]) then
+                            crossings[m] <- Set.union crossings[m] more
+                            spreads <- true
+
         /// A step that is worth kernels of its own: no plate stands around the loop, and much happens in it or it crosses a plate.
         let isLarge k =
             let s = graph.Scans[k]

@@ -12,7 +12,7 @@ public partial class DocumentationTests
     [InlineData("errors.md")]
     public void Code_is_copied_from_tests(string document)
     {
-        string root = Root();
+        string root = SolutionFolder.PathOf(".");
         string[] sources = [.. new[] { "tests/CSharpApi.Tests", "tests/FSharpTwins" }
             .SelectMany(folder => Directory.GetFiles(Path.Combine(root, folder), "*.?s"))
             .Select(path => Compact(File.ReadAllText(path)))];
@@ -38,16 +38,4 @@ public partial class DocumentationTests
     private static partial Regex WhiteSpace();
 
     private static string Compact(string code) => WhiteSpace().Replace(code, "");
-
-    /// <summary>The folder of the solution, above the one that the tests run in: source paths are not real ones in a deterministic build.</summary>
-    private static string Root()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Inference.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? throw new DirectoryNotFoundException("Inference.sln is in no folder above the tests.");
-    }
 }

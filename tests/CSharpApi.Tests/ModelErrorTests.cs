@@ -101,7 +101,7 @@ public class ModelErrorTests
         var failure = Assert.Throws<ModelException>(() => Prob.trace(
             FuncConvert.FromFunc<string, Distribution, Tensor>((_, d) => d.Mean), Inference.Twins.Programs.twice()));
         Assert.Equal("Programs.fs", Path.GetFileName(failure.Location.File));
-        string line = File.ReadLines(failure.Location.File).ElementAt(failure.Location.Line - 1);
+        string line = File.ReadLines(SolutionFolder.PathOf("tests/FSharpTwins/Programs.fs")).ElementAt(failure.Location.Line - 1);
         Assert.Equal("let! y = Sample(\"x\", Normal(x, 1.0))", line.Trim());
     }
 
