@@ -52,7 +52,7 @@ public sealed class Engine : IDisposable
         }
 
         _cache = new ProgramCache(CacheFolder.Of(options, Environment.GetEnvironmentVariable), options.CacheCapacityBytes, _logger);
-        _pool = new WorkerPool(options.Threads == 0 ? Math.Min(Machine.Cores, Workers.MaximumThreads) : options.Threads);
+        _pool = new WorkerPool(options.Threads == 0 ? Math.Min(Machine.Cores, Workers.MaximumThreads) : options.Threads, options.TakesOver);
     }
 
     /// <summary>The options that the engine was started with.</summary>

@@ -51,4 +51,7 @@ public sealed record EngineOptions
 
     /// <summary>Receives what the engine has to say. Null writes warnings to standard error.</summary>
     public ILogger? Logger { get; init; }
+
+    /// <summary>Whether the caller may run the block of a worker that has not begun when it is done itself; off where tests count workers.</summary>
+    internal bool TakesOver { get; init; } = true;
 }

@@ -15,12 +15,13 @@ internal sealed unsafe class WorkerPool : IDisposable
     private volatile bool _disposed;
 
     /// <param name="threads">Threads in all, the caller's included.</param>
-    public WorkerPool(int threads)
+    /// <param name="takesOver">Whether the caller may run the block of a worker that has not begun when it is done itself.</param>
+    public WorkerPool(int threads, bool takesOver = true)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, Workers.MaximumThreads);
         Threads = threads;
-        _workers = threads > 1 ? new Workers(threads) : null;
+        _workers = threads > 1 ? new Workers(threads, takesOver) : null;
     }
 
     ~WorkerPool() => _workers?.Stop();
@@ -71,7 +72,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     /// Runs a kernel over items 0 … <paramref name="items"/> − 1 and returns when all are done. What a kernel throws on any
     /// thread is thrown here, after all have stopped.
     /// </summary>
-    /// <returns>The workers that had items: none of the blocks is empty.</returns>
+    /// <returns>The threads that ran items: the caller takes over the block of a worker that has not begun when it is done itself.</returns>
     public int Run(
         delegate*<byte**, byte*, int*, long, long, void> kernel, byte** buffers, byte** scratchOfWorker, int* variables, long items)
     {
@@ -87,10 +88,9 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
 
         int participants = (int)Math.Min(Threads, items);
-        _workers.Run(
+        return _workers.Run(
             new Workers.Dispatch { Kernel = kernel, Buffers = buffers, Scratch = scratchOfWorker, Variables = variables, Items = items },
             participants);
-        return participants;
     }
 
     /// <summary>Ends the threads, after the run that has the pool now.</summary>

@@ -10,8 +10,9 @@ namespace Inference;
 /// </summary>
 /// <remarks>
 /// The caller writes a job and then its ticket, all in one cache line. A worker that sees a new ticket and is one of its
-/// participants runs its block and answers with the ticket in its own line. A job is overwritten only after every participant
-/// has answered; who takes no part reads nothing but the ticket.
+/// participants claims its block, runs it and answers with the ticket in its own line. When the caller is done with its own block it
+/// claims those of workers that were awake and have not begun: they have been given no core, and waiting for one costs more
+/// than the block. A job is overwritten only after every block is done; who has claimed nothing reads nothing but tickets.
 /// </remarks>
 internal sealed unsafe class Workers
 {
@@ -25,6 +26,9 @@ internal sealed unsafe class Workers
     private readonly Line* _running;
     private readonly Line* _answers;
     private readonly Line* _sleepers;
+    private readonly Line* _claims;
+    private readonly bool[] _slept;
+    private readonly bool _mayTakeOver;
     private readonly AutoResetEvent[] _bells;
     private readonly Thread[] _threads;
     private readonly Exception?[] _failures;
@@ -35,9 +39,9 @@ internal sealed unsafe class Workers
     public const int MaximumThreads = 1024;
 
     /// <summary>Starts threads 1 … count − 1; number 0 is the caller.</summary>
-    public Workers(int count)
+    public Workers(int count, bool takesOver)
     {
-        _memory = GC.AllocateArray<byte>((2 * count + 4) * sizeof(Line), pinned: true);
+        _memory = GC.AllocateArray<byte>((3 * count + 4) * sizeof(Line), pinned: true);
         nint start = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory));
         var lines = (Line*)((start + sizeof(Line) - 1) & -sizeof(Line));
         _job = (Job*)lines;
@@ -45,6 +49,11 @@ internal sealed unsafe class Workers
         _running = lines + 2;
         _answers = lines + 3;
         _sleepers = _answers + count;
+        _claims = _sleepers + count;
+        _slept = new bool[count];
+
+        // With more threads than cores most have no core at first; the caller would do all their work.
+        _mayTakeOver = takesOver && count <= Machine.Cores;
         _patience = Patience.Of(count);
         _failures = new Exception?[count];
         _bells = new AutoResetEvent[count];
@@ -67,25 +76,42 @@ internal sealed unsafe class Workers
     public bool Running { set => Volatile.Write(ref _running->Value, value ? 1 : 0); }
 
     /// <summary>Runs a kernel over blocks of items on the caller (block 0) and on workers 1 … participants − 1.</summary>
+    /// <returns>The threads that ran a block.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Run(in Dispatch dispatch, int participants)
+    public int Run(in Dispatch dispatch, int participants)
     {
         _job->Dispatch = dispatch;
         long ticket = (((_job->Ticket >> ParticipantBits) + 1) << ParticipantBits) | (uint)participants;
 
         // A full fence: what is read next, who sleeps, must not be older than the ticket.
         Interlocked.Exchange(ref _job->Ticket, ticket);
-        WakeChildren(0, participants);
-        RunBlock(0, participants);
         for (int w = 1; w < participants; w++)
         {
-            AwaitAnswer(w, ticket);
+            _slept[w] = Volatile.Read(ref _sleepers[w].Value) != 0;
+        }
+
+        WakeChildren(0, participants);
+        RunBlock(0, participants);
+        int ran = 1;
+        for (int w = 1; w < participants; w++)
+        {
+            if (_mayTakeOver && !_slept[w] && Claim(w, ticket))
+            {
+                RunBlock(w, participants);
+            }
+            else
+            {
+                AwaitAnswer(w, ticket);
+                ran++;
+            }
         }
 
         if (_failed)
         {
             ThrowFailure();
         }
+
+        return ran;
     }
 
     /// <summary>Tells every thread to end; returns at once.</summary>
@@ -143,9 +169,14 @@ internal sealed unsafe class Workers
 
             seen = ticket;
             int participants = (int)(ticket & ((1 << ParticipantBits) - 1));
-            if (worker < participants)
+            if (worker >= participants)
             {
-                WakeChildren(worker, participants);
+                continue;
+            }
+
+            WakeChildren(worker, participants);
+            if (Claim(worker, ticket))
+            {
                 RunBlock(worker, participants);
 
                 // A full fence again: the answer is out before this thread looks whether the caller sleeps.
@@ -156,6 +187,13 @@ internal sealed unsafe class Workers
                 }
             }
         }
+    }
+
+    /// <summary>Takes a worker's block of a job, unless it has been taken: tickets only grow, so that a late worker takes no block of a later job.</summary>
+    private bool Claim(int worker, long ticket)
+    {
+        long old = Volatile.Read(ref _claims[worker].Value);
+        return old < ticket && Interlocked.CompareExchange(ref _claims[worker].Value, ticket, old) == old;
     }
 
     private void RunBlock(int worker, int participants)

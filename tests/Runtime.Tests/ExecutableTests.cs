@@ -8,7 +8,8 @@ public sealed class ExecutableTests
 {
     private static readonly float[] Ramp = [.. Enumerable.Range(0, 1000).Select(i => i * 0.25f)];
 
-    internal static Engine NewEngine(int threads = 2) => new(new EngineOptions { Threads = threads, Cache = false });
+    // Exact counts of workers: no block is taken over.
+    internal static Engine NewEngine(int threads = 2) => new(new EngineOptions { Threads = threads, Cache = false, TakesOver = false });
 
     internal static Executable Load(Engine engine, CompiledProgram program) => engine.Load("00", () => program);
 

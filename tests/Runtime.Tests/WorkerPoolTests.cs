@@ -12,7 +12,7 @@ public sealed unsafe class WorkerPoolTests
     [InlineData(7)]
     public void Every_item_runs_once_in_one_contiguous_block_a_worker(int threads)
     {
-        using var pool = new WorkerPool(threads);
+        using var pool = new WorkerPool(threads, takesOver: false);
         foreach (int items in new[] { 1, 2, 6, 7, 8, 1000 })
         {
             var owners = new Owners(items, threads);
@@ -55,7 +55,7 @@ public sealed unsafe class WorkerPoolTests
     [InlineData(7)]
     public void Workers_that_have_gone_to_sleep_wake_up(int threads)
     {
-        using var pool = new WorkerPool(threads);
+        using var pool = new WorkerPool(threads, takesOver: false);
         var owners = new Owners(100, threads);
         for (int run = 0; run < 30; run++)
         {
