@@ -183,7 +183,10 @@ module Roles =
                     let outer = graph.Scans[m]
 
                     if outer.Index <> graph.Scans[k].Index && List.contains outer.Index (carried graph.Scans[k]) then
-                        let more = Set.intersect crossings[k] (Set.ofList (together m |> Seq.collect (fun j -> carried graph.Scans[j]) |> List.ofSeq))
+                        let more =
+                            Set.intersect
+                                crossings[k]
+                                (Set.ofList (together m |> Seq.collect (fun j -> carried graph.Scans[j]) |> List.ofSeq))
 
                         if not (Set.isSubset more crossings[m]) then
                             crossings[m] <- Set.union crossings[m] more
