@@ -14,6 +14,10 @@ type private Mode =
 /// Prints the loops of one kernel.
 [<Sealed>]
 type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeOf: Arith -> ScalarType -> string) =
+    /// Straight statements printed for one copy before they are printed for the next. Copies side by side in short portions
+    /// let the processor overlap their chains of operations; in portions of a few statements their values outgrow the registers.
+    let portion = 20
+
     let isStraight s =
         match s with
         | Statement.Loop _
@@ -32,12 +36,12 @@ type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeO
         match mode, body with
         | _, [] -> ()
         | Mode.Vectors(copies, lanes), first :: _ when isStraight first ->
-            // one copy after another: the processor overlaps them, and each needs registers for itself alone
             let run = List.takeWhile isStraight body
 
-            for k in 0 .. copies - 1 do
-                for s in run do
-                    vectors.Statement(lane, lanes, k, s)
+            for part in List.chunkBySize portion run do
+                for k in 0 .. copies - 1 do
+                    for s in part do
+                        vectors.Statement(lane, lanes, k, s)
 
             p.Body(mode, lane, List.skip run.Length body)
         | _, first :: rest ->

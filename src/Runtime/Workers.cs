@@ -11,8 +11,8 @@ namespace Inference;
 /// <remarks>
 /// The caller writes a job and then its ticket, all in one cache line. A worker that sees a new ticket and is one of its
 /// participants claims its block, runs it and answers with the ticket in its own line. When the caller is done with its own block it
-/// claims those of workers that were awake and have not begun: they have been given no core, and waiting for one costs more
-/// than the block. A job is overwritten only after every block is done; who has claimed nothing reads nothing but tickets.
+/// claims those of workers that have not begun: they have been given no core, or not yet, and waiting costs more than the
+/// block. A job is overwritten only after every block is done; who has claimed nothing reads nothing but tickets.
 /// </remarks>
 internal sealed unsafe class Workers
 {
@@ -27,7 +27,7 @@ internal sealed unsafe class Workers
     private readonly Line* _answers;
     private readonly Line* _sleepers;
     private readonly Line* _claims;
-    private readonly bool[] _slept;
+    private readonly Absence[] _absences;
     private readonly bool _mayTakeOver;
     private readonly AutoResetEvent[] _bells;
     private readonly Thread[] _threads;
@@ -50,7 +50,7 @@ internal sealed unsafe class Workers
         _answers = lines + 3;
         _sleepers = _answers + count;
         _claims = _sleepers + count;
-        _slept = new bool[count];
+        _absences = new Absence[count];
 
         // With more threads than cores most have no core at first; the caller would do all their work.
         _mayTakeOver = takesOver && count <= Machine.Cores;
@@ -85,23 +85,20 @@ internal sealed unsafe class Workers
 
         // A full fence: what is read next, who sleeps, must not be older than the ticket.
         Interlocked.Exchange(ref _job->Ticket, ticket);
-        for (int w = 1; w < participants; w++)
-        {
-            _slept[w] = Volatile.Read(ref _sleepers[w].Value) != 0;
-        }
-
         WakeChildren(0, participants);
         RunBlock(0, participants);
         int ran = 1;
         for (int w = 1; w < participants; w++)
         {
-            if (_mayTakeOver && !_slept[w] && Claim(w, ticket))
+            if (_mayTakeOver && Claim(w, ticket))
             {
                 RunBlock(w, participants);
+                _absences[w].Count();
             }
             else
             {
                 AwaitAnswer(w, ticket);
+                _absences[w].End();
                 ran++;
             }
         }
@@ -158,6 +155,7 @@ internal sealed unsafe class Workers
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Work(int worker)
     {
+        Volatile.Write(ref _absences[worker].Thread, Cores.CurrentThread());
         long seen = 0;
         while (true)
         {
@@ -294,6 +292,38 @@ internal sealed unsafe class Workers
         Array.Clear(_failures);
         _failed = false;
         ExceptionDispatchInfo.Throw(first);
+    }
+
+    /// <summary>How often in a row a worker had no core while the caller had one: it may be waiting for the caller's.</summary>
+    private struct Absence
+    {
+        private const int First = 4;
+        private const int Most = 64;
+
+        /// <summary>The worker, as <see cref="Cores"/> names it.</summary>
+        public int Thread;
+
+        private int _inARow;
+        private int _limit;
+
+        /// <summary>
+        /// Moves the worker to another core after some absences in a row; where that does not help, as another process wants
+        /// that core, ever less often.
+        /// </summary>
+        public void Count()
+        {
+            _limit = Math.Max(_limit, First);
+            if (++_inARow < _limit)
+            {
+                return;
+            }
+
+            _inARow = 0;
+            _limit = Math.Min(2 * _limit, Most);
+            Cores.MoveFromCaller(Volatile.Read(ref Thread));
+        }
+
+        public void End() => (_inARow, _limit) = (0, First);
     }
 
     /// <summary>A kernel and what it works on.</summary>

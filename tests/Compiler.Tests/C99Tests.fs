@@ -136,25 +136,9 @@ let ``Words, shifts and a run-time extent`` () =
 
 [<FactIfCc>]
 let ``Random programs`` () =
-    for seed in 1..6 do
-        let random = Random seed
+    let shapes =
+        FsCheck.FSharp.Gen.listOfLength 1 (FsCheck.FSharp.Gen.listOfLength 25 (RandomProgramTests.instruction 0))
 
-        let rec instruction depth : RandomPrograms.Instruction =
-            let op = random.Next 10000
-            let number () = random.Next 10000
-
-            {
-                Op = op
-                A = number ()
-                B = number ()
-                C = number ()
-                D = number ()
-                Body =
-                    if op % 40 >= 38 && depth < 2 then
-                        List.init 6 (fun _ -> instruction (depth + 1))
-                    else
-                        []
-            }
-
-        let program, inputs, extents = RandomPrograms.make [ List.init 25 (fun _ -> instruction 0) ]
+    for choices in FsCheck.FSharp.Gen.sampleWithSeed (FsCheck.Rnd(7UL, 1UL)) 50 6 shapes do
+        let program, inputs, extents = RandomPrograms.make choices
         agreesWith extents program inputs

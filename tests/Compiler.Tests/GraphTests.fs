@@ -1,53 +1,126 @@
-/// Closing, verifying and scheduling graphs.
+/// Closing, verifying and scheduling programs, seen from outside.
 module Inference.Compiler.Tests.GraphTests
 
 open System
+open System.Text.RegularExpressions
 open Inference
 open Inference.Compiler
+open Inference.Compiler.Tests
 open Inference.Compiler.Tests.ProgramTests
 open Xunit
 
 let private options =
     {
-        InstructionSet = InstructionSet.Vector256
+        InstructionSet = Machine.WidestInstructionSet
         Double = false
         Checked = false
         Verify = true
     }
 
+let private closed program = Compile.close options program
+
+let private count (op: Op -> bool) (graph: Graph) = graph.Nodes |> Seq.filter (fun n -> op n.Op) |> Seq.length
+
+let private isUnary (u: UnaryOp) (op: Op) =
+    match op with
+    | Op.Unary v -> u = v
+    | _ -> false
+
+/// The text of the kernel, with its loops, that computes the values of some nodes.
+let private kernelOf (schedule: string) (mark: string) =
+    Regex.Split(schedule, @"(?m)^(?=\s*K\d+:)") |> Array.find (fun k -> k.Contains mark)
+
+let private indent (line: string) = line.Length - line.TrimStart().Length
+
+/// The loops around the line that contains a mark, outermost first.
+let private loopsAround (schedule: string) (mark: string) =
+    let lines = schedule.Split('\n')
+    let at = lines |> Array.findIndex (fun l -> l.Contains mark)
+
+    Seq.foldBack
+        (fun (line: string) (depth, loops) -> if indent line < depth then indent line, line.Trim() :: loops else depth, loops)
+        (Array.take at lines)
+        (indent lines[at], [])
+    |> snd
+
 [<Fact>]
-let ``Equal nodes are shared and unread ones dropped`` () =
+let ``Equal values are computed once, and what nobody reads never`` () =
     let program =
         build "shared" (fun b ->
+            let x = b.Input("x", [| 9 |], DType.F32)
+            L.Cos x |> ignore
+            b.Output("a", L.Exp(x * 2.0) + L.Sum(L.Sin x))
+            b.Output("b", L.Exp(x * 2.0) * L.Sum(L.Sin x)))
+
+    let graph = (closed program).Graph
+    Assert.Equal(1, count (isUnary UnaryOp.Exp) graph)
+    Assert.Equal(1, count (isUnary UnaryOp.Sin) graph)
+    Assert.Equal(0, count (isUnary UnaryOp.Cos) graph)
+
+[<Fact>]
+let ``Values over different plates are not equal`` () =
+    let program =
+        build "apart" (fun b ->
+            let i, j = L.PlateIndex("i", 3), L.PlateIndex("j", 3)
             let x = b.Input("x", [| 3 |], DType.F32)
-            L.Exp(x * 2.0) |> ignore
-            b.Output("y", L.Sin(x + 1.0) * L.Sin(x + 1.0)))
+            b.Output("a", L.SumOver(i, L.SumOver(j, L.Exp(L.Unstack(x, i)) * L.Exp(L.Unstack(x, j))))))
 
-    let struct (graph, _) = Closing.Close(options, program)
+    Assert.Equal(2, count (isUnary UnaryOp.Exp) (closed program).Graph)
+    Oracle.agrees program [ "x", numbers 1 3 ]
 
-    let count op =
-        graph.Nodes |> Array.filter (fun n -> n.Op.ToString().Contains(op: string)) |> Array.length
+[<Fact>]
+let ``A program prints the same whenever it is closed`` () =
+    let program () =
+        build "twice" (fun b ->
+            let i, t = L.PlateIndex("i", 33), L.TimeIndex("t", 4)
+            let x = L.Unstack(b.Input("x", [| 33 |], DType.F32), i)
 
-    Assert.Equal(1, count "Sin")
-    Assert.Equal(0, count "Exp")
+            let finals, each =
+                Structure.scan t [| x; L.Fill(1.0) |] (fun c -> [| L.Sin c[0] * c[1]; c[1] * 0.5 |], c[0])
+
+            b.Output("final", L.Stack(finals[0], i))
+            b.Output("each", L.Stack(L.MeanOver(i, each), t)))
+
+    // built anew, closed anew
+    let first, second = Compile.program options (program ()), Compile.program options (program ())
+    Assert.Equal(first.Graph, second.Graph)
+    Assert.Equal(first.Source, second.Source)
+    Assert.Equal(first.Loops, second.Loops)
+    Assert.Equal(first.Schedule, second.Schedule)
 
 [<Fact>]
 let ``The verifier finds an operand that comes later`` () =
-    let program = build "broken" (fun b -> b.Output("y", L.Sin(b.Input("x", [||], DType.F32)) + 1.0))
-    let struct (graph, _) = Closing.Close(options, program)
-    Graph.verify graph
-    let nodes = Array.copy graph.Nodes
-    let at = nodes |> Array.findIndex (fun n -> n.Inputs.Length > 0)
+    let graph =
+        (closed (build "ok" (fun b -> b.Output("y", L.Exp(b.Input("x", [| 3 |], DType.F32)) * 2.0)))).Graph
 
-    nodes[at] <-
-        { nodes[at] with
-            Inputs = nodes[at].Inputs |> Array.map (fun _ -> nodes.Length - 1)
-        }
+    Graph.verify graph
+    let last = graph.Nodes[graph.Nodes.Length - 1]
+    let broken = { last with Inputs = Array.map (fun _ -> last.Id) last.Inputs }
+    let nodes = Array.updateAt last.Id broken graph.Nodes
 
     let error =
         Assert.Throws<InvalidOperationException>(fun () -> Graph.verify { graph with Nodes = nodes })
 
     Assert.Contains("comes later", error.Message)
+
+[<Fact>]
+let ``The verifier finds an index that is lost`` () =
+    let program =
+        build "indices" (fun b ->
+            let i = L.PlateIndex("i", 3)
+            b.Output("y", L.SumOver(i, L.Exp(L.Unstack(b.Input("x", [| 3 |], DType.F32), i)))))
+
+    let graph = (closed program).Graph
+    let exp = graph.Nodes |> Array.find (fun n -> isUnary UnaryOp.Exp n.Op)
+    let lost = Array.updateAt exp.Id { exp with Indices = [||] } graph.Nodes
+    let error = Assert.Throws<InvalidOperationException>(fun () -> Graph.verify { graph with Nodes = lost })
+    Assert.Contains("neither kept nor contracted", error.Message)
+    let escaping = { graph.Outputs[0] with Node = exp.Id }
+
+    let error =
+        Assert.Throws<InvalidOperationException>(fun () -> Graph.verify { graph with Outputs = [| escaping |] })
+
+    Assert.Contains("free index", error.Message)
 
 [<Fact>]
 let ``The verifier of loops finds a variable that is read before it is set`` () =
@@ -78,61 +151,60 @@ let ``The verifier of loops finds a variable that is read before it is set`` () 
     Assert.Contains("before it is set", error.Message)
 
 [<Fact>]
-let ``An encoder off the carry leaves the scan's loop`` () =
+let ``What no step carries is computed in a loop of its own before the scan's`` () =
     let program =
-        build "fission" (fun b ->
-            let i, t = L.PlateIndex("sequence", 32), L.TimeIndex("t", 5)
-            let w = b.Input("w", [| 12; 12 |], DType.F32)
-            let x = L.Unstack(L.Unstack(b.Input("x", [| 32; 5; 12 |], DType.F32), i), t)
-            let encoded = L.Tanh(L.Dot(w, x))
-            let finals, _ = Structure.scan t [| L.Zeros 12 |] (fun c -> [| L.Tanh(L.Dot(w, c[0]) + encoded) |], ())
-            b.Output("y", L.SumOver(i, finals[0])))
+        build "gru" (fun b ->
+            let sequence, t = L.PlateIndex("sequence", 20), L.TimeIndex("t", 7)
+            let x = L.Unstack(L.Unstack(b.Input("data", [| 20; 7; 5 |], DType.F32), sequence), t)
+            let encoder, wh = b.Input("encoder", [| 12; 5 |], DType.F32), b.Input("wh", [| 12; 24 |], DType.F32)
+            let encoded = L.Erf(L.Dot(encoder, x))
 
-    let lines = (Compile.program options program).Schedule.Split('\n') |> Array.map (fun l -> l.Trim())
-    let map, scan = Array.IndexOf(lines, "map over t"), Array.IndexOf(lines, "scan over t")
-    Assert.True(map >= 0 && map < scan, String.Join("\n", lines))
-    Assert.Contains("dot[12]", lines[map + 1])
-    Assert.Contains("tanh[12]", lines[map + 1])
-    Assert.Contains("carry", lines[scan + 1])
+            let finals, _ =
+                Structure.scan t [| L.Zeros 12 |] (fun c -> [| L.Tanh(L.Dot(wh, L.Concat(0, encoded, c[0]))) |], ())
+
+            b.Output("final", L.Stack(finals[0], sequence)))
+
+    let schedule = (Compile.program options program).Schedule
+    // the encoder and the recurrence share the kernel over the sequences, not the loop over the steps
+    Assert.Equal(kernelOf schedule "erf", kernelOf schedule "tanh")
+    Assert.Equal("map over t", List.last (loopsAround schedule "erf"))
+    Assert.Equal("scan over t", List.last (loopsAround schedule "tanh"))
+    Assert.True(schedule.IndexOf "erf" < schedule.IndexOf "scan over t")
 
 [<Fact>]
-let ``What does not depend on a plate is computed once outside it`` () =
+let ``What does not depend on a plate is computed once, outside it`` () =
     let program =
-        build "outside" (fun b ->
-            let i = L.PlateIndex("i", 100)
-            let s = L.Exp(b.Input("s", [||], DType.F32))
-            b.Output("y", L.SumOver(i, L.Sin(s * L.Convert(L.Position i, DType.F32)))))
+        build "hoisted" (fun b ->
+            let i, t = L.PlateIndex("i", 200), L.TimeIndex("t", 10)
+            let x = L.Unstack(b.Input("x", [| 200 |], DType.F32), i)
 
-    let schedule = (Compile.program options program).Schedule.Split('\n')
-    let at (text: string) = schedule |> Array.findIndex (fun l -> l.Contains text)
-    Assert.Contains("serial", schedule[at " exp" - 1])
-    Assert.Contains("map over i", schedule[at " sin" - 1])
+            let theta, schedule' =
+                b.Input("theta", [||], DType.F32), L.Unstack(b.Input("s", [| 10 |], DType.F32), t)
 
-let private ensemble () =
-    build "ensemble" (fun b ->
-        let k = key b
-        let i, t = L.PlateIndex("i", 100), L.TimeIndex("t", 10)
-        let noise = random RandomKind.Normal [ i ] [ t ] [||] k
-        let finals, _ = Structure.scan t [| L.Zeros() |] (fun c -> [| L.Sin c[0] + noise |], ())
-        b.Output("y", L.SumOver(i, L.SoftmaxOver(i, finals[0]) * finals[0])))
+            let scale = L.Erf theta
+
+            let finals, _ =
+                Structure.scan t [| x; L.Fill(1.0) |] (fun c -> [| c[0] * scale + L.Cos schedule' * c[1]; c[1] * 0.9 |], ())
+
+            b.Output("y", L.Stack(finals[0], i)))
+
+    let schedule = (Compile.program options program).Schedule
+    Assert.DoesNotContain("over i", (kernelOf schedule "erf").Split('\n')[0])
+    // once for each step, not for each step of each member
+    Assert.DoesNotContain("over i", (kernelOf schedule "cos").Split('\n')[0])
+    // a carried value off the plate has a loop of its own
+    Assert.Equal(2, Regex.Matches(schedule, "scan over t").Count)
+    Oracle.agrees program [ "x", numbers 1 200; "theta", [| 0.5 |]; "s", numbers 2 10 ]
 
 [<Fact>]
-let ``Printing is deterministic`` () =
-    let make () = Compile.program options (ensemble ())
-    let a, b = make (), make ()
-    Assert.Equal(a.Source, b.Source)
-    Assert.Equal(a.Graph, b.Graph)
-
-[<Fact>]
-let ``A model of a hundred thousand nodes compiles and runs`` () =
+let ``A loop under a plate stands in one kernel`` () =
     let program =
-        build "long" (fun b ->
-            let x = b.Input("x", [||], DType.F32)
-            b.Output("y", Seq.fold (fun (v: Tensor) k -> v * 0.999 + double (k % 7) * 0.001) x (seq { 1..50000 })))
+        build "one kernel" (fun b ->
+            let i, t = L.PlateIndex("i", 100), L.TimeIndex("t", 10)
+            let x = L.Unstack(b.Input("x", [| 100 |], DType.F32), i)
+            let finals, _ = Structure.scan t [| x |] (fun c -> [| L.Sin c[0] |], ())
+            b.Output("y", L.MeanOver(i, finals[0])))
 
-    use engine = new Engine(EngineOptions(Threads = 1, Cache = false))
-    use executable = engine.Compile program
-    executable.SetInput(0, ReadOnlySpan<double> [| 1.0 |])
-    executable.Run()
-    let expected = Seq.fold (fun v k -> v * 0.999 + double (k % 7) * 0.001) 1.0 (seq { 1..50000 })
-    Assert.Equal(expected, double (executable.Output(0)[0]), 3)
+    let schedule = (Compile.program options program).Schedule
+    Assert.DoesNotContain("repeat", schedule)
+    Assert.Contains("over i", (kernelOf schedule "scan over t").Split('\n')[0])

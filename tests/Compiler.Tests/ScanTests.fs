@@ -132,3 +132,21 @@ let ``Loops that would stand in one another are an error that says so`` () =
 
     let error = Assert.Throws<ModelException>(fun () -> Compile.program options program |> ignore)
     Assert.Contains("the other way round", error.Message)
+
+[<Fact>]
+let ``A loop in each step that crosses a plate which the loop around it holds`` () =
+    let program =
+        build "inner crossing" (fun b ->
+            let j, t, u = L.PlateIndex("j", 20), L.TimeIndex("t", 4), L.TimeIndex("u", 3)
+            let x = L.Unstack(b.Input("x", [| 20 |], DType.F32), j)
+
+            let finals, solved =
+                Structure.scan t [| x |] (fun c ->
+                    // what it gives leaves the step, and is not carried on
+                    let inner, _ = Structure.scan u [| c[0] |] (fun d -> [| d[0] * 0.5 + L.SoftmaxOver(j, d[0]) |], ())
+                    [| L.Sin c[0] * 0.9 |], inner[0])
+
+            b.Output("final", L.Stack(finals[0], j))
+            b.Output("solved", L.Stack(L.Stack(solved, t), j)))
+
+    Oracle.agrees program [ "x", numbers 1 20 ]

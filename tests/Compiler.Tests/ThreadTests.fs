@@ -1,4 +1,5 @@
-/// What depends on the number of threads, and what does not.
+/// What depends on the number of threads, and what does not. Runs alone: what other tests allocate would count.
+[<Xunit.Collection "alone">]
 module Inference.Compiler.Tests.ThreadTests
 
 open System
@@ -7,6 +8,9 @@ open Inference
 open Inference.Compiler
 open Inference.Compiler.Tests.ProgramTests
 open Xunit
+
+[<CollectionDefinition("alone", DisableParallelization = true)>]
+type Alone() = class end
 
 /// Rollouts large enough that their kernels are split, with a state, sums over the plate, order statistics and a loop around kernels.
 let private program =
