@@ -143,7 +143,8 @@ type Closing private (options: CompileOptions) =
             match x.Op with
             | Op.Dot((Semiring.MaxPlus | Semiring.LogSumExpPlus) as s, l, r, i) -> contract s l r i x inputs[0] inputs[1]
             | Op.Probe _
-            | Op.Check _ -> inputs[0]
+            | Op.Check _
+            | Op.Derivative _ -> inputs[0]
             | Op.Carry(s, k) -> add (Op.Carry(partOf s k)) inputs x.Shape (settle x.DType) x.Indices
             | Op.Final(s, k) ->
                 // a loop stands where what it carries does, read or not
@@ -205,6 +206,7 @@ type Closing private (options: CompileOptions) =
 
                             {
                                 Index = indexOf part.Scan.Index
+                                Backward = part.Scan.Backward
                                 Inits = carried part.Traced.Inits |> Array.map id
                                 Carries =
                                     carried part.Traced.Carries

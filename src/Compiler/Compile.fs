@@ -65,8 +65,10 @@ module Compile =
 
             match s.Kind with
             | StepKind.BeginLoop ->
-                text.AppendLine $"""{indent}repeat {(if s.Extent >= 0 then "a run-time number of" else string s.Count)} times"""
-                |> ignore
+                let times = if s.Extent >= 0 then "a run-time number of" else string s.Count
+                let direction = if s.Descending then ", from the last" else ""
+
+                text.AppendLine $"{indent}repeat {times} times{direction}" |> ignore
 
                 depth <- depth + 1
             | StepKind.EndLoop -> depth <- depth - 1

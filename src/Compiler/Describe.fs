@@ -42,7 +42,16 @@ module Describe =
             match child.Key with
             | Some(Key.Within i) ->
                 let name = graph.Indices[i].Name
-                let head = if child.Scans.Count > 0 then $"scan over {name}" else $"map over {name}"
+
+                let head =
+                    if child.Scans.Count > 0 then
+                        (if graph.Scans[child.Scans[0]].Backward then
+                             $"scan back over {name}"
+                         else
+                             $"scan over {name}")
+                    else
+                        $"map over {name}"
+
                 lines <- lines @ flush run @ [ indent + head ] @ nest graph (depth + 1) child
                 run <- []
             | Some _ -> ()

@@ -54,6 +54,7 @@ type Frames(graph: Graph, values: Values, statements: Statements) =
             Tile = 1
             Parallel = false
             Variable = 0
+            Descending = false
         }
 
     let finish (title: string) (nest: string list) (item: LoopVar) (scope: Scope) (plan: StepPlan) =

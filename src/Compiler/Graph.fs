@@ -19,7 +19,15 @@ type Node =
     member node.Count = Array.fold (*) 1 node.Shape
 
 /// A sequential loop of a closed graph.
-type GraphScan = { Index: int; Inits: int[]; Carries: int[]; Nexts: int[] }
+type GraphScan =
+    {
+        Index: int
+        /// Whether the steps are taken from the last to the first.
+        Backward: bool
+        Inits: int[]
+        Carries: int[]
+        Nexts: int[]
+    }
 
 /// What a graph's output is for.
 type GraphOutput = { Name: string; Node: int; Kind: OutputKind; Message: string }
@@ -90,6 +98,7 @@ module Graph =
         | Op.Final(s, k) -> "final s" + string (scan s) + "." + string k
         | Op.Probe name -> $"probe {name}"
         | Op.Check c -> $"check {c.Site}"
+        | Op.Derivative rule -> $"derivative {rule.Name}"
 
     let dtypeText (t: DType) = (string t).ToLowerInvariant()
 
@@ -132,7 +141,8 @@ module Graph =
             $"index i{k} = {i.Kind} \"{i.Name}\" {count}"
 
         let scanLine k (s: GraphScan) =
-            $"scan s{k} over i{s.Index}: from {list s.Inits}, carries {list s.Carries}, next {list s.Nexts}"
+            let direction = if s.Backward then "back " else ""
+            $"scan s{k} {direction}over i{s.Index}: from {list s.Inits}, carries {list s.Carries}, next {list s.Nexts}"
 
         let stateLine (s: GraphState) = $"state {s.Name}: %%{s.Current} becomes %%{s.Next}, from {digest s.Initial}"
         let outputLine (o: GraphOutput) = $"output {o.Name} ({o.Kind}): %%{o.Node} {o.Message}"

@@ -72,18 +72,27 @@ type Interpreter
 
             position[i] <- before
 
+    /// The step that is taken u-th, and when a step is taken.
+    and order (s: Scan) : (int -> int) * (int -> int) =
+        if s.Backward then
+            let last = extent s.Index - 1
+            (fun u -> last - u), (fun t -> last - t)
+        else
+            id, id
+
     and carried (s: Scan) k =
         let t = value s.Index
+        let stepOf, taken = order s
 
-        if t = 0 then
+        if taken t = 0 then
             at s.Inits[k]
         else
             // earlier steps first, so that the recursion stays shallow
-            for u in 1 .. t - 1 do
-                position[s.Index] <- u
+            for u in 1 .. taken t - 1 do
+                position[s.Index] <- stepOf u
                 at s.Carries[k] |> ignore
 
-            position[s.Index] <- t - 1
+            position[s.Index] <- stepOf (taken t - 1)
             let v = at s.Nexts[k]
             position[s.Index] <- t
             v
@@ -96,13 +105,15 @@ type Interpreter
             if steps = 0 then
                 at s.Inits[k]
             else
+                let stepOf, _ = order s
+
                 // earlier steps first here as well; a value that no step reads has none
                 if number.ContainsKey s.Carries[k] then
                     for u in 1 .. steps - 1 do
-                        position[s.Index] <- u
+                        position[s.Index] <- stepOf u
                         at s.Carries[k] |> ignore
 
-                position[s.Index] <- steps - 1
+                position[s.Index] <- stepOf (steps - 1)
                 at s.Nexts[k]
 
         position[s.Index] <- before
@@ -256,7 +267,8 @@ type Interpreter
         | Op.Carry(s, k) -> carried s k
         | Op.Final(s, k) -> final s k
         | Op.Probe _
-        | Op.Check _ -> operand 0
+        | Op.Check _
+        | Op.Derivative _ -> operand 0
         | _ -> Rearrange.evaluate x operand
 
     member private _.Evaluate() =

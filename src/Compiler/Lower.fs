@@ -157,6 +157,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 Count = fixedCount
                 Extent = extent
                 Variable = slot
+                Descending = graph.Scans[item.Scans[0]].Backward
             }
 
         depth <- depth + 1

@@ -173,6 +173,22 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         && not (context.CarryNeeds.Contains(struct (scan, k)))
         && not (context.CarryStorage.ContainsKey(struct (scan, k)))
 
+    /// The step of a scan that is taken at a count of steps.
+    member private _.StepTaken(scope: Scope, item: Item, index: int, count: Address) : Address =
+        if not graph.Scans[item.Scans[0]].Backward then
+            count
+        else
+            let steps =
+                match values.BoundOf index with
+                | Bound.Fixed n -> Address.Of n
+                | Bound.Extent slot ->
+                    let r = scope.Emitter.NewVar(ScalarType.I32, false)
+                    scope.Emitter.Append(ReadExtent(r, slot))
+                    Address.Of r
+                | Bound.Computed n -> Address.Of n
+
+            steps + Address.Of -1L + count * -1L
+
     member private s.ScanLoop(scope: Scope, item: Item, env, index) =
         let carried =
             [
@@ -189,7 +205,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             0L,
             values.BoundOf index,
             fun inner a ->
-                let env = { env with At = env.At.Add(index, a) }
+                let env = { env with At = env.At.Add(index, s.StepTaken(inner, item, index, a)) }
                 s.Sequence(inner, item, env)
 
                 // all next values are read before any carried one changes

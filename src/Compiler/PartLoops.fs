@@ -89,7 +89,11 @@ module PartLoops =
 
             let part =
                 {
-                    Scan = if whole then s else Scan(s.Index, numbers |> Array.map (fun k -> s.Inits[k]))
+                    Scan =
+                        if whole then
+                            s
+                        else
+                            Scan(s.Index, s.Backward, numbers |> Array.map (fun k -> s.Inits[k]))
                     Traced = s
                     Members = numbers
                 }

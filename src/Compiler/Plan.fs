@@ -95,6 +95,8 @@ type StepPlan =
         Parallel: bool
         /// For a loop: the entry of the variable table that holds its counter.
         Variable: int
+        /// For a loop: the counter runs from the last value to 0.
+        Descending: bool
     }
 
 /// A number of repetitions given at run time.

@@ -43,7 +43,8 @@ module Strategy =
         | Op.Stack _
         | Op.Unstack _
         | Op.Probe _
-        | Op.Check _ -> true
+        | Op.Check _
+        | Op.Derivative _ -> true
         | Op.Carry _
         | Op.Final _
         | Op.Random _

@@ -94,7 +94,7 @@ module Structure =
     let max axes indices x = reduce ReduceOp.Max axes indices x
 
     /// Repeats a reduced value over the axes that were reduced, so that it combines with the operand again.
-    let private restore (axes: int[]) (shape: int[]) (reduced: Tensor) =
+    let restore (axes: int[]) (shape: int[]) (reduced: Tensor) =
         let kept =
             [|
                 for a in 0 .. shape.Length - 1 do
@@ -163,10 +163,10 @@ module Structure =
 
     /// A sequential loop over an index. `step` maps the carried values to their values after one step and to anything else that
     /// leaves the loop, free in the index. It is traced again when the carried values turn out to vary over more indices than
-    /// their starts, so it must be pure.
-    let scan (index: FreeIndex) (inits: Tensor[]) (step: Tensor[] -> Tensor[] * 'r) : Tensor[] * 'r =
+    /// their starts, so it must be pure. `backward` takes the steps from the last to the first.
+    let scanIn (backward: bool) (index: FreeIndex) (inits: Tensor[]) (step: Tensor[] -> Tensor[] * 'r) : Tensor[] * 'r =
         let rec trace (carried: FreeIndex[][]) =
-            let scan = Scan(index, inits)
+            let scan = Scan(index, backward, inits)
 
             let carries =
                 inits
@@ -209,6 +209,9 @@ module Structure =
             |> Array.mapi (fun k x -> Tensor(Op.Final(scan, k), [||], x.Shape, x.DType, without [ index ] scan.Carries[k].Indices))
 
         finals, results
+
+    /// A sequential loop from the first step to the last.
+    let scan index inits step = scanIn false index inits step
 
     /// Draws of a key (two U32 words) for every repetition of the plates and times; the key may vary over further indices.
     let random (kind: RandomKind) (plates: FreeIndex list) (times: FreeIndex list) attempt (key: Tensor[]) (shape: int[]) =

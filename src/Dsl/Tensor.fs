@@ -62,13 +62,25 @@ type Op =
     | Probe of string
     /// Inputs: value, condition. Passes the value on.
     | Check of CheckSpec
+    /// Inputs: value, arguments. Passes the value on; its tangent is what the rule makes of those of the arguments.
+    | Derivative of DerivativeRule
 
-/// A sequential loop: carry_k(0) = init_k, carry_k(t+1) = next_k(t). Every value free in the scan's index may be used outside
-/// the loop as well, which is how the values of each step leave it.
-and [<Sealed; AllowNullLiteral>] Scan(index: FreeIndex, inits: Tensor[]) =
+/// A derivative that stands in place of the one that calculus would find.
+and DerivativeRule =
+    {
+        Name: string
+        /// From the value, the arguments and their tangents (null: zero) to the value's tangent (null: zero), linear in them.
+        Tangent: Tensor -> Tensor[] -> Tensor[] -> Tensor
+    }
+
+/// A sequential loop: carry_k(0) = init_k, carry_k(t+1) = next_k(t); backward, carry_k(T−1) = init_k, carry_k(t−1) = next_k(t).
+/// Every value free in the scan's index may be used outside the loop as well, which is how the values of each step leave it.
+and [<Sealed; AllowNullLiteral>] Scan(index: FreeIndex, backward: bool, inits: Tensor[]) =
     let mutable nexts: Tensor[] = null
     let mutable carries: Tensor[] = null
     member _.Index = index
+    /// Whether the steps are taken from the last to the first.
+    member _.Backward = backward
     member _.Inits = inits
     member _.Carries = carries
     /// The values after one step. Written once, when the step has been traced.

@@ -6,7 +6,7 @@ namespace Inference;
 internal static class PlanFormat
 {
     /// <summary>To be raised whenever what is written here changes.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     public static void Write(BinaryWriter writer, CompiledProgram program)
     {
@@ -56,6 +56,7 @@ internal static class PlanFormat
         writer.Write(step.Tile);
         writer.Write(step.Parallel);
         writer.Write(step.Variable);
+        writer.Write(step.Descending);
     }
 
     private static StepPlan ReadStep(BinaryReader reader) => new()
@@ -67,6 +68,7 @@ internal static class PlanFormat
         Tile = reader.ReadInt32(),
         Parallel = reader.ReadBoolean(),
         Variable = reader.ReadInt32(),
+        Descending = reader.ReadBoolean(),
     };
 
     private static void WriteBuffer(BinaryWriter writer, BufferPlan buffer)

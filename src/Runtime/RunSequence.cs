@@ -24,6 +24,7 @@ internal sealed unsafe class RunSequence
                 Tile = plan.Tile,
                 Parallel = plan.Parallel,
                 Variable = plan.Variable,
+                Descending = plan.Descending,
             };
             if (plan.Kind == StepKind.BeginLoop)
             {
@@ -54,8 +55,9 @@ internal sealed unsafe class RunSequence
                     most = Math.Max(most, RunKernel(in step, pool, workspace));
                     break;
                 case StepKind.BeginLoop:
-                    variables[step.Variable] = 0;
-                    if (CountOf(in step, variables) == 0)
+                    long count = CountOf(in step, variables);
+                    variables[step.Variable] = step.Descending ? (int)count - 1 : 0;
+                    if (count == 0)
                     {
                         s = step.Partner;
                     }
@@ -63,7 +65,8 @@ internal sealed unsafe class RunSequence
                     break;
                 case StepKind.EndLoop:
                     ref Step begin = ref _steps[step.Partner];
-                    if (++variables[begin.Variable] < CountOf(in begin, variables))
+                    ref int counter = ref variables[begin.Variable];
+                    if (begin.Descending ? --counter >= 0 : ++counter < CountOf(in begin, variables))
                     {
                         s = step.Partner;
                     }
@@ -113,6 +116,7 @@ internal sealed unsafe class RunSequence
         public int Tile;
         public bool Parallel;
         public int Variable;
+        public bool Descending;
         public int Partner;
     }
 }

@@ -144,6 +144,7 @@ let ``The verifier of loops finds a variable that is read before it is set`` () 
                     Tile = 1
                     Parallel = false
                     Variable = 0
+                    Descending = false
                 }
         }
 

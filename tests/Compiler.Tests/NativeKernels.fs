@@ -129,7 +129,8 @@ let run (program: CompiledProgram) (inputs: Map<string, double[]>) (extents: Map
                 let next = behind 0 at
 
                 for turn in 0L .. count s - 1L do
-                    Marshal.WriteInt32(variables, 4 * s.Variable, int turn)
+                    let counter = if s.Descending then count s - 1L - turn else turn
+                    Marshal.WriteInt32(variables, 4 * s.Variable, int counter)
                     steps (at + 1) (next - 1)
 
                 at <- next
