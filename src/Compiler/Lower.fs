@@ -157,7 +157,7 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                 Count = fixedCount
                 Extent = extent
                 Variable = slot
-                Descending = graph.Scans[item.Scans[0]].Backward
+                Descending = item.Scans.Exists(fun s -> graph.Scans[s].Backward)
             }
 
         depth <- depth + 1

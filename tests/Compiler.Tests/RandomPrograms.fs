@@ -92,7 +92,7 @@ and private loop (world: World) (p: Pool) (i: Instruction) =
 
     if mayNest && inits.Length > 0 then
         let finals, each =
-            Structure.scan index (inits |> Array.map (fun v -> v.T)) (fun carries ->
+            Structure.scanIn (i.D % 3 = 0) index (inits |> Array.map (fun v -> v.T)) (fun carries ->
                 let carried =
                     Array.map2
                         (fun t (v: Value) ->
