@@ -239,6 +239,27 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
             | _, ScalarType.F64 -> $"{v}.ConvertToDouble({a[0]})"
             | _ -> $"{a[0]}.{asType into}()"
 
+    /// Folds the lanes of a vector: the upper half onto the lower, down to one.
+    let private fold bits op t =
+        let name, ty = $"Fold{op}{t}", typeName t
+        let lanes x = scalarOp true op t [| $"{x}.GetElement(0)"; $"{x}.GetElement(1)" |]
+
+        let rec halve bits (x: string) =
+            if bits > 128 then
+                let half = bits / 2
+                let next = vectorOp $"Vector{half}" true op t [| $"{x}.GetLower()"; $"{x}.GetUpper()" |]
+                $"var h{half} = {next}; " + halve half $"h{half}"
+            elif Buffers.BytesOf t = 8L then
+                $"return {lanes x};"
+            else
+                let order = "Vector128.Create(2, 3, 0, 1)" + (if t = ScalarType.U32 then ".AsUInt32()" else "")
+                let next = vectorOp "Vector128" true op t [| x; $"Vector128.Shuffle({x}, {order})" |]
+                let ends = lanes "p"
+                $"var p = {next}; return {ends};"
+
+        let body = halve bits "a"
+        name, $"[MethodImpl(MethodImplOptions.AggressiveInlining)] static {ty} {name}(Vector{bits}<{ty}> a) {{ {body} }}"
+
     let private vectors bits fused : VectorDialect =
         let v = $"Vector{bits}"
 
@@ -279,6 +300,7 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
                     else
                         $"({v}.Create({s}) + {v}<int>.Indices)"
             Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});"""
+            Fold = fold bits
         }
 
     let private dialect (vector: (VectorDialect * string) option) fused : Dialect =

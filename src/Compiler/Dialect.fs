@@ -20,6 +20,8 @@ type VectorDialect =
         /// The numbers 0, 1, 2, … of the lanes added to a start: type of the lanes' width.
         Count: ScalarType -> string -> string
         Philox: string[] -> string[] -> string
+        /// A function that folds the lanes of a vector, halves onto halves: its name and its text.
+        Fold: Arith -> ScalarType -> string * string
     }
 
 /// How a C-like target writes types, literals and scalar operations. The printer knows the rest.

@@ -12,18 +12,53 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
     let mutable depth = 0
     let capacity i = graph.Indices[i].Capacity
 
+    /// How many outputs of reductions, along each of their axes, one item computes: a contraction of two values that both have axes
+    /// left computes some elements of each against each, so that a load serves several products.
+    member private _.Blocks(reducers: Node list, shape: int list) : int list =
+        let axes (n: Node) =
+            match n.Op with
+            | Op.Dot(_, left, right, _) ->
+                let rest k (gone: int[]) = nodes[n.Inputs[k]].Shape.Length - gone.Length
+                Some(rest 0 left, rest 1 right)
+            | _ -> None
+
+        match reducers |> List.map axes |> List.distinct with
+        | [ Some(a, b) ] when a + b > 0 ->
+            let side = if a > 0 && b > 0 then 4 else 8
+
+            shape
+            |> List.mapi (fun axis n -> if a > 0 && axis = a - 1 || b > 0 && axis = a + b - 1 then min side n else 1)
+        | _ -> shape |> List.map (fun _ -> 1)
+
     /// A kernel whose items are the outputs of reductions over lanes.
     member private k.Reducing(item: Item, outputs: int list, gone: int list, shape: int list, outer) =
         let number = LoopVar("item", LoopKind.Sequential)
         let scope = Scope(Emitter(), null, null)
-        let extents = (outputs |> List.map capacity) @ shape
+        let reducers = item.Children |> Seq.map (fun c -> c, nodes[c.Node]) |> List.ofSeq
+        let blocks = k.Blocks(List.map snd reducers, shape)
+        let extents = (outputs |> List.map capacity) @ List.map2 (fun n b -> (n + b - 1) / b) shape blocks
         let coordinates = frames.Decode(scope, number, extents)
+
+        /// Where a block begins: the last one overlaps the one before it rather than reach behind the end.
+        let first (c: Address) n b =
+            if n % b = 0 then
+                c * int64 b
+            else
+                let e = scope.Emitter
+                Coordinate.ofOperand (e.Min(Coordinate.operand e (c * int64 b), e.Int(ScalarType.I32, int64 (n - b))))
 
         let at =
             List.zip outputs (List.take outputs.Length coordinates)
             |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
 
-        let elements = List.skip outputs.Length coordinates |> Array.ofList
+        let starts = List.map3 first (List.skip outputs.Length coordinates) shape blocks |> Array.ofList
+        let block = Array.ofList blocks
+
+        /// The elements of a block, by their coordinates.
+        let elements =
+            Array.init (Build.size block) (fun flat ->
+                Coordinate.unflatten scope.Emitter block (Address.Of(int64 flat)) |> Array.map2 (+) starts)
+
         let env = frames.Start at
         // lanes go along the index that lies side by side in memory
         let plates =
@@ -33,13 +68,17 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
 
         let lane = List.last plates
         let others = gone |> List.filter (fun i -> i <> lane)
-        let reducers = item.Children |> Seq.map (fun c -> c, nodes[c.Node]) |> List.ofSeq
 
-        let totals =
-            reducers
-            |> List.map (fun (_, n) -> statements.Accumulate(scope, env, Buffers.ScalarOf n.DType, statements.ReduceOpOf n))
+        let totalsOf (n: Node) =
+            elements
+            |> Array.map (fun _ -> statements.Accumulate(scope, env, Buffers.ScalarOf n.DType, statements.ReduceOpOf n))
 
-        let single = reducers |> List.forall (fun (_, n) -> (statements.ReducedShape n).Length = 0)
+        let totals = reducers |> List.map (fun (_, n) -> n.Id, totalsOf n) |> dict
+
+        let single =
+            elements.Length = 1
+            && reducers |> List.forall (fun (_, n) -> (statements.ReducedShape n).Length = 0)
+
         let groups = if single then [ reducers ] else reducers |> List.map List.singleton
 
         for group in groups do
@@ -65,20 +104,29 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
                                     Rebound = env.Rebound.Add lane
                                 }
 
+                            let each =
+                                [
+                                    for child, n in group do
+                                        for e in 0 .. elements.Length - 1 -> child, n, e
+                                ]
+
                             let terms =
-                                group
-                                |> List.map (fun (child, n) -> statements.ReduceOpOf n, statements.Term(body, child, env, n, elements, c))
+                                each
+                                |> List.map (fun (child, n, e) ->
+                                    statements.ReduceOpOf n, statements.Term(body, child, env, n, elements[e], c))
 
                             let results = statements.LaneReduction(part, body, variable, count, terms)
 
-                            group
-                            |> List.iteri (fun g (child, n) ->
-                                let total = totals[List.findIndex (fun (c, _) -> obj.ReferenceEquals(c, child)) reducers]
-                                statements.Add(part, total, statements.ReduceOpOf n, Operand.Var results[g]))
+                            each
+                            |> List.iteri (fun r (_, n, e) ->
+                                statements.Add(part, totals[n.Id].[e], statements.ReduceOpOf n, Operand.Var results[r]))
                     )
             )
 
-        List.iter2 (fun (_, n) (total: Var) -> statements.Keep(scope, env, n, elements, scope.Emitter.Copy total)) reducers totals
+        for _, n in reducers do
+            totals[n.Id]
+            |> Array.iteri (fun e total -> statements.Keep(scope, env, n, elements[e], scope.Emitter.Copy total))
+
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
 
         let title =

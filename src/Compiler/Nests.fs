@@ -37,8 +37,8 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Some(Key.Elements _)
             | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."
 
-    /// Splits a kernel's items so that each part holds one loop: a part is printed as lanes of its own, with as many vectors side
-    /// by side as its registers allow. What one part leaves for another goes through the tile's memory.
+    /// Splits a kernel's items so that each part holds one loop, or one contraction of many elements: a part is printed as lanes of
+    /// its own, with as many vectors side by side as its registers allow. What one part leaves for another goes through the tile's memory.
     member _.Parts(kernel: Item) : Item list list =
         let parts = ResizeArray<ResizeArray<Item>>()
         parts.Add(ResizeArray())
@@ -49,12 +49,18 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Op.Final(scan, _) -> parts |> Seq.tryFind (Seq.exists (fun c -> c.Scans.Contains(context.ScanOf scan)))
             | _ -> None
 
+        let isLoop (child: Item) =
+            child.Key.IsSome
+            || match nodes[child.Node].Op with
+               | Op.Dot _ -> nodes[child.Node].Count > Strategy.unrolled
+               | _ -> false
+
         for child in kernel.Children do
             let current = parts[parts.Count - 1]
 
             match loopOf child with
             | Some part -> part.Add child
-            | None when child.Key.IsSome && current |> Seq.exists (fun c -> c.Key.IsSome) -> parts.Add(ResizeArray [ child ])
+            | None when isLoop child && Seq.exists isLoop current -> parts.Add(ResizeArray [ child ])
             | None -> current.Add child
 
         parts |> Seq.map List.ofSeq |> List.ofSeq

@@ -13,7 +13,14 @@ type private Mode =
 
 /// Prints the loops of one kernel.
 [<Sealed>]
-type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeOf: Arith -> ScalarType -> string) =
+type private KernelPage
+    (
+        dialect: Dialect,
+        page: Page,
+        vectors: VectorPage,
+        treeOf: Arith -> ScalarType -> string,
+        foldOf: VectorDialect -> Arith -> ScalarType -> string
+    ) =
     /// Straight statements printed for one copy before they are printed for the next. Copies side by side in short portions
     /// let the processor overlap their chains of operations; in portions of a few statements their values outgrow the registers.
     let portion = 20
@@ -72,10 +79,13 @@ type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeO
         | Some lanes ->
             let statements = vectors.Size loop.Body
 
+            let accumulators = max 1 (vectors.Accumulators loop.Body)
+
             let wanted =
                 if statements <= 90 then 4
                 elif statements <= 200 then 2
                 else 1
+                |> min (vectors.AccumulatorRegisters / accumulators)
 
             let copies, whole =
                 match loop.To with
@@ -96,17 +106,11 @@ type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeO
                     scalars "")
 
     member private p.Reduce(r: LaneReduction) =
-        let number = page.Fresh()
-        let place k = $"r{number}_{k}"
-        r.Terms |> List.iteri (fun k t -> page.Reserve(t.Identity.Type, place k))
-
         match vectors.LanesOf(r.LaneBody, r.Terms |> List.map (fun t -> t.Identity.Type)) with
-        | None -> p.ReduceScalars(r, place)
-        | Some lanes -> p.ReduceVectors(r, number, lanes, place)
+        | None -> p.ReduceScalars r
+        | Some lanes -> p.ReduceVectors(r, lanes)
 
-        r.Terms
-        |> List.iteri (fun k t ->
-            page.Line $"{dialect.TypeName t.Identity.Type} {page.Name t.Result} = {treeOf t.Combine t.Identity.Type}({place k});")
+    member private _.Result(t: LaneTerm, value: string) = page.Line $"{dialect.TypeName t.Identity.Type} {page.Name t.Result} = {value};"
 
     /// The next value of an accumulator, written with `op` and `operand`.
     member private _.Combined(t: LaneTerm, op: Arith -> ScalarType -> string[] -> string, operand: Operand -> string, now: string) =
@@ -118,7 +122,10 @@ type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeO
         | None, (Arith.Max | Arith.Min) -> op t.Combine ty [| operand t.Value; now |]
         | None, _ -> op t.Combine ty [| now; operand t.Value |]
 
-    member private p.ReduceScalars(r: LaneReduction, place) =
+    member private p.ReduceScalars(r: LaneReduction) =
+        let number = page.Fresh()
+        let place k = $"r{number}_{k}"
+        r.Terms |> List.iteri (fun k t -> page.Reserve(t.Identity.Type, place k))
         let i = page.LoopName r.Lane
 
         r.Terms
@@ -132,7 +139,10 @@ type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeO
                 let slot = $"{place k}[{i} & 15]"
                 page.Line $"{slot} = {p.Combined(t, dialect.Op, page.Scalar, slot)};"))
 
-    member private p.ReduceVectors(r: LaneReduction, number: int, lanes: int, place) =
+        r.Terms |> List.iteri (fun k t -> p.Result(t, $"{treeOf t.Combine t.Identity.Type}({place k})"))
+
+    member private p.ReduceVectors(r: LaneReduction, lanes: int) =
+        let number = page.Fresh()
         let i, limit, v = page.LoopName r.Lane, page.Bound r.Count, vectors.Vector
         let copies = 16 / lanes
         let total k c = $"t{number}_{k}_{c}"
@@ -174,7 +184,18 @@ type private KernelPage(dialect: Dialect, page: Page, vectors: VectorPage, treeO
                     let chosen = v.Op Arith.Select t.Identity.Type [| $"inside_{number}_{c}"; next k c t; total k c |]
                     $"{total k c} = {chosen};"))
 
-        each (fun k c t -> v.Store t.Identity.Type $"{place k} + {c * lanes}" (total k c) + ";")
+        // sixteen accumulators, halves onto halves: vectors first, then the lanes of one
+        let rec halves op t (parts: string[]) =
+            match parts with
+            | [| one |] -> one
+            | _ ->
+                let half = parts.Length / 2
+                halves op t (Array.init half (fun c -> v.Op op t [| parts[c]; parts[c + half] |]))
+
+        r.Terms
+        |> List.iteri (fun k t ->
+            let all = halves t.Combine t.Identity.Type (Array.init copies (total k))
+            p.Result(t, $"{foldOf v t.Combine t.Identity.Type}({all})"))
 
     member p.Print(kernel: KernelCode) =
         let item = page.LoopName kernel.Item
@@ -206,11 +227,16 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
 
         name
 
+    let foldOf (vector: VectorDialect) (op: Arith) t =
+        let name, text = vector.Fold op t
+        helpers[name] <- text
+        name
+
     /// Functions that the kernels call.
     member _.Helpers = helpers.Values |> List.ofSeq
 
     /// One kernel as a function. `scratchOffset` says where a scratch buffer starts.
     member _.Kernel(kernel: KernelCode, scratchOffset: int -> int64) : string =
         let page = Page(dialect, buffers)
-        KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf).Print kernel
+        KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf, foldOf).Print kernel
         page.Function(kernel.Title, kernel.Name, scratchOffset)

@@ -11,6 +11,9 @@ type Statements(context: Context, values: Values) =
     let zero = Address.Of 0L
     let scalarType (n: Node) = Buffers.ScalarOf n.DType
 
+    /// Elements of a contraction that are computed at once: with four vectors side by side, sixteen accumulators.
+    let blockRows = 4
+
     /// An axis shorter than this is not worth vectorising by itself.
     let shortAxis = 8
 
@@ -257,9 +260,78 @@ type Statements(context: Context, values: Values) =
 
             scope.Emitter.Copy total
 
-    member s.EmitReduction(scope, item, env: Point, n: Node, leading) =
-        let byLanes = not env.Vectorised && s.ReducesContiguously n
-        s.ForEach(scope, env, n.Shape, leading, byLanes, fun inner env c -> s.Keep(inner, env, n, c, s.ReduceAt(inner, item, env, n, c)))
+    /// The axis of a contraction's result along which several elements are computed at once, each with an accumulator, so that what
+    /// they share is loaded once: an axis of the operand that is the same in all lanes.
+    member _.BlockedAxis(env: Point, n: Node) : int option =
+        match n.Op with
+        | Op.Dot(Semiring.SumProduct, left, right, _) when env.Lane >= 0 ->
+            let rest k = nodes[n.Inputs[k]].Shape.Length - left.Length
+            let isUniform k = not (Array.contains env.Lane nodes[n.Inputs[k]].Indices)
+
+            if isUniform 0 && rest 0 > 0 then Some(rest 0 - 1)
+            elif isUniform 1 && rest 1 > 0 then Some(n.Shape.Length - 1)
+            else None
+        | _ -> None
+
+    /// A contraction whose elements along an axis are computed in blocks.
+    member private s.EmitBlocked(scope: Scope, item, env: Point, n: Node, axis: int) =
+        let op, reduced = s.ReduceOpOf n, s.ReducedShape n
+        let held = Roles.eliminated graph context.ScanOf n
+        let rows = n.Shape[axis]
+
+        let block (scope: Scope) env (c: Address[]) (first: Address) count =
+            let at r = Array.updateAt axis (first + Address.Of(int64 r)) c
+            let totals = Array.init count (fun _ -> s.Accumulate(scope, env, scalarType n, op))
+
+            s.Around(
+                scope,
+                env,
+                held,
+                reduced,
+                fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, s.Term(inner, item, env, n, at r, k)))
+            )
+
+            totals |> Array.iteri (fun r total -> s.Keep(scope, env, n, at r, scope.Emitter.Copy total))
+
+        s.ForEach(
+            scope,
+            env,
+            Array.updateAt axis 1 n.Shape,
+            None,
+            true,
+            fun inner env c ->
+                let whole = rows / blockRows
+
+                if n.Count <= Strategy.unrolled then
+                    for b in 0 .. whole - 1 do
+                        block inner env c (Address.Of(int64 (b * blockRows))) blockRows
+                elif whole > 0 then
+                    s.Sequential(
+                        inner,
+                        "block",
+                        0L,
+                        Bound.Fixed(int64 whole),
+                        fun body b -> block body env c (b * int64 blockRows) blockRows
+                    )
+
+                if rows % blockRows > 0 then
+                    block inner env c (Address.Of(int64 (whole * blockRows))) (rows % blockRows)
+        )
+
+    member s.EmitReduction(scope, item, env: Point, n: Node, leading: Address option) =
+        match leading, s.BlockedAxis(env, n) with
+        | None, Some axis -> s.EmitBlocked(scope, item, env, n, axis)
+        | _ ->
+            let byLanes = not env.Vectorised && s.ReducesContiguously n
+
+            s.ForEach(
+                scope,
+                env,
+                n.Shape,
+                leading,
+                byLanes,
+                fun inner env c -> s.Keep(inner, env, n, c, s.ReduceAt(inner, item, env, n, c))
+            )
 
     member s.EmitElementwise(scope, item, env, n: Node, leading) =
         s.ForEach(
@@ -273,8 +345,8 @@ type Statements(context: Context, values: Values) =
                     if Strategy.isElementwise n.Op then
                         values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
                     else
-                        // a copy: the value of what is viewed
-                        values.Read(inner, item, env, n.Inputs[0], c)
+                        // a copy of what is viewed
+                        values.View(inner, item, env, n, c)
 
                 s.Keep(inner, env, n, c, value)
         )

@@ -97,9 +97,38 @@ module Strategy =
 
         needs
 
+    /// Operands of contractions that are read across rows, lane by lane: laid out once with their lanes side by side, since a
+    /// contraction reads them over again.
+    let private laidOut (graph: Graph) (roles: Roles) : Set<int> =
+        let rec unstacks lane id =
+            let n = graph.Nodes[id]
+
+            match n.Op with
+            | Op.Unstack i when graph.IndexOf i = lane -> true
+            | op -> isView op && n.Inputs.Length > 0 && unstacks lane n.Inputs[0]
+
+        let plates (n: Node) =
+            Seq.append n.Indices (Roles.eliminated graph (fun _ -> -1) n)
+            |> Seq.filter (fun i -> roles.Role[i] = Role.Parallel)
+
+        [
+            for n in graph.Nodes do
+                match n.Op with
+                | Op.Dot _ when n.Count >= unrolled && not (Seq.isEmpty (plates n)) ->
+                    let lane = plates n |> Seq.maxBy (fun i -> graph.Indices[i].Capacity, -i)
+
+                    for id in n.Inputs do
+                        if unstacks lane id then
+                            id
+                | _ -> ()
+        ]
+        |> Set.ofList
+
     /// `forced` nodes are placed whatever they are: outputs, and copies that carried values are taken from.
     let choose (graph: Graph) (roles: Roles) (forced: int -> bool) : Strategy[] =
         let needs = needsMemory graph roles
+        let laidOut = laidOut graph roles
+        let forced n = forced n || laidOut.Contains n
 
         let reducesIndices (n: Node) =
             match n.Op with

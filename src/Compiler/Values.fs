@@ -178,6 +178,9 @@ type Values(context: Context) =
             else
                 scope.Emitter.Int(scalarType n, 0L)
 
+    /// The value of a node's element by its operation, wherever else the node may be kept.
+    member v.View(scope: Scope, item, env, n, coordinates) = v.ReadInline(scope, item, env, n, coordinates)
+
     member private v.ReadInline(scope: Scope, item, env, n, c: Address[]) : Operand =
         let e = scope.Emitter
         let t = scalarType n

@@ -66,6 +66,24 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
             | Philox _ -> 40
             | _ -> 1)
 
+    /// The most accumulators that one loop updates at once.
+    let rec accumulators (body: Statement list) =
+        let own (statements: Statement list) =
+            statements
+            |> List.sumBy (fun s ->
+                match s with
+                | Assign(v, _) when v.Varies -> 1
+                | _ -> 0)
+
+        body
+        |> List.fold
+            (fun most s ->
+                match s with
+                | Statement.Loop l -> max most (max (own l.Body) (accumulators l.Body))
+                | When(_, b) -> max most (accumulators b)
+                | _ -> most)
+            0
+
     let vector () = Option.get dialect.Vector
 
     /// The type whose width a mask has in the loop being printed.
@@ -167,6 +185,12 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
 
     /// The number of statements of a body, calls of the generator counted as what they cost in code.
     member _.Size(body) = size body
+
+    /// The most accumulators that one loop of a body updates at once.
+    member _.Accumulators(body) = accumulators body
+
+    /// Registers for accumulators: half of all there are.
+    member _.AccumulatorRegisters = if vector().Bytes = 64 then 16 else 8
 
     /// Lanes of a vector for a body, if it can be printed with vectors. `extra` types meet it.
     member _.LanesOf(body: Statement list, extra: ScalarType list) =

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Inference.Compiler;
 
@@ -19,6 +20,7 @@ internal sealed unsafe class RunSequence
             {
                 Kind = plan.Kind,
                 Kernel = plan.Kind == StepKind.Kernel ? kernels[plan.Kernel] : null,
+                Number = plan.Kernel,
                 Count = plan.Count,
                 Extent = plan.Extent,
                 Tile = plan.Tile,
@@ -40,9 +42,12 @@ internal sealed unsafe class RunSequence
     }
 
     /// <summary>Runs all steps. The caller holds the pool.</summary>
+    /// <param name="pool">Threads.</param>
+    /// <param name="workspace">Memory.</param>
+    /// <param name="ticks">Where the time that each kernel takes is added up, or null.</param>
     /// <returns>The most workers that had items of one kernel.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public int Run(WorkerPool pool, Workspace workspace)
+    public int Run(WorkerPool pool, Workspace workspace, long[]? ticks)
     {
         int most = 0;
         int* variables = workspace.Variables;
@@ -52,7 +57,13 @@ internal sealed unsafe class RunSequence
             switch (step.Kind)
             {
                 case StepKind.Kernel:
+                    long begun = ticks is null ? 0 : Stopwatch.GetTimestamp();
                     most = Math.Max(most, RunKernel(in step, pool, workspace));
+                    if (ticks is not null)
+                    {
+                        ticks[step.Number] += Stopwatch.GetTimestamp() - begun;
+                    }
+
                     break;
                 case StepKind.BeginLoop:
                     long count = CountOf(in step, variables);
@@ -111,6 +122,7 @@ internal sealed unsafe class RunSequence
     {
         public StepKind Kind;
         public delegate*<byte**, byte*, int*, long, long, void> Kernel;
+        public int Number;
         public long Count;
         public int Extent;
         public int Tile;
