@@ -55,7 +55,7 @@ let report (set: Nullable<InstructionSet>) : Report =
 
     {
         InstructionSet = string engine.InstructionSet
-        Widths = [| 128; 256; 512 |] |> Array.filter (fun bits -> source.Contains $"Vector{bits}")
+        Widths = [| 128; 256; 512 |] |> Array.filter (fun bits -> source.Contains $"Vector{bits}.Load(")
         Words = (Oracle.outputs engine words inputs)["words"]
         Rollout = Array.concat [ outputs["angles"]; outputs["returns"]; outputs["mean"] ]
     }
