@@ -165,11 +165,11 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
 
     let private gather v t lanes =
         let elements = Seq.init lanes (fun k -> $"p[i.GetElement({k})]") |> String.concat ", "
-        $"static {v}<{t}> Gather({t}* p, {v}<int> i) => {v}.Create({elements});\n"
+        $"[MethodImpl(MethodImplOptions.AggressiveInlining)] static {v}<{t}> Gather({t}* p, {v}<int> i) => {v}.Create({elements});\n"
 
     let private strided v t lanes =
         let elements = Seq.init lanes (fun k -> $"p[s + {k} * c]") |> String.concat ", "
-        $"static {v}<{t}> Strided({t}* p, nint s, nint c) => {v}.Create({elements});\n"
+        $"[MethodImpl(MethodImplOptions.AggressiveInlining)] static {v}<{t}> Strided({t}* p, nint s, nint c) => {v}.Create({elements});\n"
 
     let private asType t =
         match t with

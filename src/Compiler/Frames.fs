@@ -29,11 +29,9 @@ type Lowered =
 
 /// The frames of kernels: items that threads share, lanes, pieces of long axes. Collects kernels and steps in the order they run.
 [<Sealed>]
-type Frames(graph: Graph, values: Values, statements: Statements) =
+type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) =
     let kernels = ResizeArray<KernelCode>()
     let steps = ResizeArray<StepPlan>()
-    /// Lanes of a tile: enough vectors of any width to hide latencies.
-    let tile = 64
     let capacity i = graph.Indices[i].Capacity
 
     let start (outer: Map<int, Address>) =
@@ -115,7 +113,7 @@ type Frames(graph: Graph, values: Values, statements: Statements) =
             finish title nest item scope (step StepKind.Kernel)
         | lane :: others ->
             let others = List.rev others
-            let width = min tile ((capacity lane + 15) / 16 * 16)
+            let width = min roles.Tile[lane] ((capacity lane + 15) / 16 * 16)
             let tiles = (capacity lane + width - 1) / width
             let coordinates = frames.Decode(scope, item, (others |> List.map capacity) @ [ tiles ])
 

@@ -55,7 +55,7 @@ module Lowering =
     let private local (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
         let lane =
             lanesOf graph roles n.Indices
-            |> Option.map (fun i -> i, min 64L (roundUp graph.Indices[i].Capacity 16))
+            |> Option.map (fun i -> i, min (int64 roles.Tile[i]) (roundUp graph.Indices[i].Capacity 16))
 
         let inner =
             indices
@@ -69,7 +69,7 @@ module Lowering =
     /// would all fall into the same few sets of the cache.
     let private rowLength capacity =
         let whole = roundUp capacity 64
-        if whole >= 512L then whole + 16L else whole
+        if whole >= 128L then whole + 16L else whole
 
     let private everywhere (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
         let lane = lanesOf graph roles indices |> Option.map (fun i -> i, rowLength graph.Indices[i].Capacity)
@@ -171,7 +171,7 @@ module Lowering =
         let ranking = Ranking(context, values, statements)
         let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
         let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length
-        let frames = Frames(graph, values, statements)
+        let frames = Frames(graph, roles, values, statements)
         let kernels = Kernels(context, values, statements, nests, frames, extents)
         kernels.Emit(schedule.Root, Map.empty)
 

@@ -50,10 +50,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | _ -> None
 
         let isLoop (child: Item) =
-            child.Key.IsSome
-            || match nodes[child.Node].Op with
-               | Op.Dot _ -> nodes[child.Node].Count > Strategy.unrolled
-               | _ -> false
+            child.Key.IsSome || Roles.products graph nodes[child.Node] >= Roles.manyProducts
 
         for child in kernel.Children do
             let current = parts[parts.Count - 1]

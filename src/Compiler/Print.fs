@@ -108,7 +108,13 @@ type private KernelPage
     member private p.Reduce(r: LaneReduction) =
         match vectors.LanesOf(r.LaneBody, r.Terms |> List.map (fun t -> t.Identity.Type)) with
         | None -> p.ReduceScalars r
-        | Some lanes -> p.ReduceVectors(r, lanes)
+        | Some lanes ->
+            page.Line $"{dialect.Position} {page.LoopName r.Lane};"
+
+            // as many terms at once as there are registers for
+            for terms in List.chunkBySize (max 1 (vectors.AccumulatorRegisters * lanes / 16)) r.Terms do
+                let values = terms |> List.collect (fun t -> t.Value :: Option.toList t.Factor)
+                p.ReduceVectors({ r with Terms = terms; LaneBody = Prune.bodyFor values r.LaneBody }, lanes)
 
     member private _.Result(t: LaneTerm, value: string) = page.Line $"{dialect.TypeName t.Identity.Type} {page.Name t.Result} = {value};"
 
@@ -156,7 +162,7 @@ type private KernelPage
                     page.Line(line k c t))
 
         each (fun k c t -> $"{v.Type t.Identity.Type} {total k c} = {v.Broadcast t.Identity.Type (dialect.Literal t.Identity)};")
-        page.Line $"{dialect.Position} {i} = 0;"
+        page.Line $"{i} = 0;"
 
         page.Block $"for (; {i} + 16 <= {limit}; {i} += 16)" (fun () ->
             body ()

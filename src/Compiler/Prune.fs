@@ -8,7 +8,8 @@ open System.Collections.Generic
 module Prune =
     let private addressVars (a: Address) = a.Vars |> List.map fst
 
-    let body (statements: Statement list) : Statement list =
+    /// What is needed for some values, besides what the statements store.
+    let bodyFor (roots: Operand list) (statements: Statement list) : Statement list =
         let used = HashSet<int>()
 
         let read (o: Operand) =
@@ -37,6 +38,7 @@ module Prune =
                 | ReduceLanes r -> assigned r.LaneBody
                 | _ -> ()
 
+        List.iter read roots
         assigned statements
 
         // from the last statement to the first, so that readers are seen before what they read
@@ -97,3 +99,5 @@ module Prune =
                 []
 
         sweep statements
+
+    let body statements = bodyFor [] statements

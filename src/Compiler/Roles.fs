@@ -24,6 +24,8 @@ type Roles =
         /// What belongs in each scan's own loop: the cycle, and for an outer loop all that varies with it and feeds it.
         Unit: HashSet<int>[]
         Users: int[][]
+        /// For each index, how many of its values one item of a kernel takes as lanes.
+        Tile: int[]
     }
 
 /// The free-index analysis: which loops enclose which.
@@ -139,6 +141,31 @@ module Roles =
                     rank[b] <- rank[a] + 1
 
         rank |> Array.mapi (fun i r -> r * count + i)
+
+    /// A contraction of this many products is worth registers, and lanes, of its own.
+    let manyProducts = 256
+
+    /// The number of products of each element of a contraction, and of how many elements.
+    let products (graph: Graph) (n: Node) =
+        match n.Op with
+        | Op.Dot(_, left, _, _) -> n.Count * (left |> Array.fold (fun size a -> size * graph.Nodes[n.Inputs[0]].Shape[a]) 1)
+        | _ -> 0
+
+    /// Enough lanes for any vector to hide latencies; where matrices meet the lanes, so few that what a matrix is multiplied with
+    /// stays in the first cache, with more rows at once instead.
+    let private tiles (graph: Graph) (role: Role[]) : int[] =
+        let tile = graph.Indices |> Array.map (fun _ -> 64)
+
+        for n in graph.Nodes do
+            if products graph n >= manyProducts then
+                let plates =
+                    Seq.append n.Indices (eliminated graph (fun _ -> -1) n)
+                    |> Seq.filter (fun i -> role[i] = Role.Parallel)
+
+                if not (Seq.isEmpty plates) then
+                    tile[plates |> Seq.maxBy (fun i -> graph.Indices[i].Capacity, -i)] <- 32
+
+        tile
 
     let analyse (graph: Graph) (scanOf: Scan -> int) : Roles =
         let users = users graph scanOf
@@ -283,4 +310,5 @@ module Roles =
             Cycle = cycles
             Unit = graph.Scans |> Array.mapi (fun k _ -> unit k)
             Users = users
+            Tile = tiles graph role
         }

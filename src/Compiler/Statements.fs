@@ -11,9 +11,6 @@ type Statements(context: Context, values: Values) =
     let zero = Address.Of 0L
     let scalarType (n: Node) = Buffers.ScalarOf n.DType
 
-    /// Elements of a contraction that are computed at once: with four vectors side by side, sixteen accumulators.
-    let blockRows = 4
-
     /// An axis shorter than this is not worth vectorising by itself.
     let shortAxis = 8
 
@@ -278,6 +275,8 @@ type Statements(context: Context, values: Values) =
         let op, reduced = s.ReduceOpOf n, s.ReducedShape n
         let held = Roles.eliminated graph context.ScanOf n
         let rows = n.Shape[axis]
+        // with the vectors of a tile side by side, sixteen accumulators of the widest vectors
+        let blockRows = 256 / context.Roles.Tile[env.Lane]
 
         let block (scope: Scope) env (c: Address[]) (first: Address) count =
             let at r = Array.updateAt axis (first + Address.Of(int64 r)) c

@@ -114,7 +114,7 @@ module Strategy =
         [
             for n in graph.Nodes do
                 match n.Op with
-                | Op.Dot _ when n.Count >= unrolled && not (Seq.isEmpty (plates n)) ->
+                | Op.Dot _ when Roles.products graph n >= Roles.manyProducts && not (Seq.isEmpty (plates n)) ->
                     let lane = plates n |> Seq.maxBy (fun i -> graph.Indices[i].Capacity, -i)
 
                     for id in n.Inputs do

@@ -7,6 +7,9 @@ open System.Collections.Generic
 type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
     let copy (v: Var) k = $"x{v.Id}_{k}"
 
+    /// Numbers loaded once for all lanes: each fills a vector as it is loaded, however many products it goes into.
+    let filled = HashSet<int>()
+
     /// The types of everything in a body that varies from lane to lane; false if some statement needs single lanes.
     let rec varying (types: HashSet<ScalarType>) (body: Statement list) : bool =
         let see (v: Var) =
@@ -102,6 +105,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
     let operand k (o: Operand) =
         match o with
         | Operand.Var v when v.Varies -> copy v k
+        | Operand.Var v when filled.Contains v.Id -> copy v 0
         | Operand.Var _
         | Operand.Float _
         | Operand.Int _ -> broadcast o.Type (page.Scalar o)
@@ -230,6 +234,10 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         | Read(x, loop) when obj.ReferenceEquals(loop, lane) ->
             page.Line($"var {copy x k} = " + v.Count x.Type $"(int)({page.LoopName lane} + {k * lanes})" + ";")
         | Load(x, b, a) when x.Varies -> page.Line $"var {copy x k} = {vectorLoad lane lanes k x b a};"
+        | Load(x, _, _) when k = 0 && (x.Type = ScalarType.F32 || x.Type = ScalarType.F64) ->
+            page.Statement s
+            page.Line $"var {copy x 0} = {v.Broadcast x.Type (page.Name x)};"
+            filled.Add x.Id |> ignore
         | Store(b, a, value) when followsLane lane a -> vectorStore lane lanes k b a value
         | Declare(x, init) when x.Varies -> page.Line $"{v.Type(vectorType x.Type)} {copy x k} = {operand k init};"
         | Assign(x, value) when x.Varies -> page.Line $"{copy x k} = {operand k value};"
