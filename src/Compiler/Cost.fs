@@ -39,6 +39,8 @@ module Cost =
                     count loop.To - float loop.From
 
             max 1.0 times * statements loop.Body
-        | ReduceLanes r -> lanes r.Count * (statements r.LaneBody + float r.Terms.Length) + 30.0
+        | ReduceLanes r ->
+            let times = r.Around |> List.fold (fun n loop -> n * count loop.To) (lanes r.Count)
+            times * (statements r.LaneBody + float r.Terms.Length) + 30.0
 
     let isWorthThreads work = work >= threads

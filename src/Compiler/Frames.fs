@@ -83,6 +83,9 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
     /// A longer axis, or a longer reduction, is cut into pieces of this many.
     static member Chunk = 4096
 
+    /// The most terms that go into one set of accumulators: longer sums are taken in parts, which keeps their errors small.
+    static member Terms = 65536
+
     member _.Kernels = List.ofSeq kernels
     member _.Steps = List.ofSeq steps
     member _.Append(plan: StepPlan) = steps.Add plan

@@ -186,7 +186,20 @@ and Loop =
 
 /// Reductions over a lane loop in one fixed order, whatever the vector width: sixteen accumulators, lane l into l mod 16,
 /// then a tree of halves (8, 4, 2, 1).
-and LaneReduction = { Lane: LoopVar; Count: Bound; LaneBody: Statement list; Terms: LaneTerm list }
+and LaneReduction =
+    {
+        /// Loops around the lanes, outermost first, whose terms go into the same accumulators; a loop's body is what stands before
+        /// the next one.
+        Around: Loop list
+        Lane: LoopVar
+        Count: Bound
+        LaneBody: Statement list
+        Terms: LaneTerm list
+    }
+
+    /// The statements as they are nested.
+    member r.Nested: Statement list =
+        List.foldBack (fun (loop: Loop) inner -> [ Statement.Loop { loop with Body = loop.Body @ inner } ]) r.Around r.LaneBody
 
 and LaneTerm =
     {

@@ -84,44 +84,47 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
         for group in groups do
             let reducedShape = statements.ReducedShape(snd group.Head)
 
-            statements.Around(
-                scope,
-                { env with Vectorised = true },
-                others,
-                reducedShape,
-                fun inner env c ->
-                    frames.LaneLoop(
-                        inner,
-                        env,
-                        lane,
-                        fun part env count first ->
-                            let variable = LoopVar("lane", LoopKind.Lane)
-                            let body = part.Nested variable
+            let each =
+                [
+                    for child, n in group do
+                        for e in 0 .. elements.Length - 1 -> child, n, e
+                ]
 
-                            let env =
-                                { env with
-                                    At = env.At.Add(lane, first + Address.Of variable)
-                                    Rebound = env.Rebound.Add lane
-                                }
+            /// The lanes from a start on, within loops whose terms go into the same accumulators.
+            let reduce (scope: Scope) around (inner: Scope) env count first (c: Address[]) =
+                let variable = LoopVar("lane", LoopKind.Lane)
+                let body = inner.Nested variable
 
-                            let each =
-                                [
-                                    for child, n in group do
-                                        for e in 0 .. elements.Length - 1 -> child, n, e
-                                ]
+                let env =
+                    { env with
+                        At = env.At.Add(lane, first + Address.Of variable)
+                        Rebound = env.Rebound.Add lane
+                    }
 
-                            let terms =
-                                each
-                                |> List.map (fun (child, n, e) ->
-                                    statements.ReduceOpOf n, statements.Term(body, child, env, n, elements[e], c))
+                let terms =
+                    each
+                    |> List.map (fun (child, n, e) -> statements.ReduceOpOf n, statements.Term(body, child, env, n, elements[e], c))
 
-                            let results = statements.LaneReduction(part, body, variable, count, terms)
+                let results = statements.LaneReduction(scope, around, body, variable, count, terms)
 
-                            each
-                            |> List.iteri (fun r (_, n, e) ->
-                                statements.Add(part, totals[n.Id].[e], statements.ReduceOpOf n, Operand.Var results[r]))
-                    )
-            )
+                each
+                |> List.iteri (fun r (_, n, e) -> statements.Add(scope, totals[n.Id].[e], statements.ReduceOpOf n, Operand.Var results[r]))
+
+            let terms = List.fold (fun count i -> count * int64 (capacity i)) (int64 (Build.size reducedShape)) gone
+
+            let env = { env with Vectorised = true }
+
+            if capacity lane <= Frames.Chunk && terms <= int64 Frames.Terms then
+                let around, inner, env, c = statements.Nest(scope, env, others, reducedShape)
+                reduce scope around inner env (values.BoundOf lane) (Address.Of 0L) c
+            else
+                statements.Around(
+                    scope,
+                    env,
+                    others,
+                    reducedShape,
+                    fun inner env c -> frames.LaneLoop(inner, env, lane, fun part env count first -> reduce part [] part env count first c)
+                )
 
         for _, n in reducers do
             totals[n.Id]

@@ -19,7 +19,7 @@ module MemoryPlan =
             | Store(b, _, _) -> seen.Add b |> ignore
             | Statement.Loop loop -> touched loop.Body seen
             | When(_, inner) -> touched inner seen
-            | ReduceLanes r -> touched r.LaneBody seen
+            | ReduceLanes r -> touched r.Nested seen
             | Let _
             | Read _
             | ReadExtent _

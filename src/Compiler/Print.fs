@@ -77,15 +77,7 @@ type private KernelPage
         match vectors.LanesOf(loop.Body, []) with
         | None -> scalars start
         | Some lanes ->
-            let statements = vectors.Size loop.Body
-
-            let accumulators = max 1 (vectors.Accumulators loop.Body)
-
-            let wanted =
-                if statements <= 90 then 4
-                elif statements <= 200 then 2
-                else 1
-                |> min (vectors.AccumulatorRegisters / accumulators)
+            let wanted = vectors.CopiesOf loop.Body
 
             let copies, whole =
                 match loop.To with
@@ -128,6 +120,17 @@ type private KernelPage
         | None, (Arith.Max | Arith.Min) -> op t.Combine ty [| operand t.Value; now |]
         | None, _ -> op t.Combine ty [| now; operand t.Value |]
 
+    /// The loops around the lanes of a reduction.
+    member private p.Around(loops: Loop list, inner: unit -> unit) =
+        match loops with
+        | [] -> inner ()
+        | loop :: rest ->
+            let i = page.LoopName loop.Variable
+
+            page.Block $"for ({dialect.Position} {i} = 0; {i} < {page.Bound loop.To}; {i}++)" (fun () ->
+                p.Body(Mode.Scalar, null, loop.Body)
+                p.Around(rest, inner))
+
     member private p.ReduceScalars(r: LaneReduction) =
         let number = page.Fresh()
         let place k = $"r{number}_{k}"
@@ -137,13 +140,17 @@ type private KernelPage
         r.Terms
         |> List.iteri (fun k t -> page.Line $"for (int k = 0; k < 16; k++) {place k}[k] = {dialect.Literal t.Identity};")
 
-        page.Block $"for ({dialect.Position} {i} = 0; {i} < {page.Bound r.Count}; {i}++)" (fun () ->
-            p.Body(Mode.Scalar, r.Lane, r.LaneBody)
+        p.Around(
+            r.Around,
+            fun () ->
+                page.Block $"for ({dialect.Position} {i} = 0; {i} < {page.Bound r.Count}; {i}++)" (fun () ->
+                    p.Body(Mode.Scalar, r.Lane, r.LaneBody)
 
-            r.Terms
-            |> List.iteri (fun k t ->
-                let slot = $"{place k}[{i} & 15]"
-                page.Line $"{slot} = {p.Combined(t, dialect.Op, page.Scalar, slot)};"))
+                    r.Terms
+                    |> List.iteri (fun k t ->
+                        let slot = $"{place k}[{i} & 15]"
+                        page.Line $"{slot} = {p.Combined(t, dialect.Op, page.Scalar, slot)};"))
+        )
 
         r.Terms |> List.iteri (fun k t -> p.Result(t, $"{treeOf t.Combine t.Identity.Type}({place k})"))
 
@@ -162,11 +169,6 @@ type private KernelPage
                     page.Line(line k c t))
 
         each (fun k c t -> $"{v.Type t.Identity.Type} {total k c} = {v.Broadcast t.Identity.Type (dialect.Literal t.Identity)};")
-        page.Line $"{i} = 0;"
-
-        page.Block $"for (; {i} + 16 <= {limit}; {i} += 16)" (fun () ->
-            body ()
-            each (fun k c t -> $"{total k c} = {next k c t};"))
 
         let whole =
             match r.Count with
@@ -174,21 +176,31 @@ type private KernelPage
             | Bound.Extent _
             | Bound.Computed _ -> false
 
-        // lanes behind the end are left out by select
-        if not whole then
-            page.Block $"if ({i} < {limit})" (fun () ->
-                body ()
-                let mask = vectors.MaskType
+        p.Around(
+            r.Around,
+            fun () ->
+                page.Line $"{i} = 0;"
 
-                for c in 0 .. copies - 1 do
-                    let lane, count =
-                        v.Count mask $"(int)({i} + {c * lanes})", v.Broadcast mask $"({dialect.TypeName mask})({limit})"
+                page.Block $"for (; {i} + 16 <= {limit}; {i} += 16)" (fun () ->
+                    body ()
+                    each (fun k c t -> $"{total k c} = {next k c t};"))
 
-                    page.Line $"var inside_{number}_{c} = {v.Op Arith.Less mask [| lane; count |]};"
+                // lanes behind the end are left out by select
+                if not whole then
+                    page.Block $"if ({i} < {limit})" (fun () ->
+                        body ()
+                        let mask = vectors.MaskType
 
-                each (fun k c t ->
-                    let chosen = v.Op Arith.Select t.Identity.Type [| $"inside_{number}_{c}"; next k c t; total k c |]
-                    $"{total k c} = {chosen};"))
+                        for c in 0 .. copies - 1 do
+                            let lane, count =
+                                v.Count mask $"(int)({i} + {c * lanes})", v.Broadcast mask $"({dialect.TypeName mask})({limit})"
+
+                            page.Line $"var inside_{number}_{c} = {v.Op Arith.Less mask [| lane; count |]};"
+
+                        each (fun k c t ->
+                            let chosen = v.Op Arith.Select t.Identity.Type [| $"inside_{number}_{c}"; next k c t; total k c |]
+                            $"{total k c} = {chosen};"))
+        )
 
         // sixteen accumulators, halves onto halves: vectors first, then the lanes of one
         let rec halves op t (parts: string[]) =

@@ -35,7 +35,7 @@ module Prune =
                     read value
                 | Statement.Loop loop -> assigned loop.Body
                 | When(_, inner) -> assigned inner
-                | ReduceLanes r -> assigned r.LaneBody
+                | ReduceLanes r -> assigned r.Nested
                 | _ -> ()
 
         List.iter read roots
@@ -93,7 +93,17 @@ module Prune =
                             Option.iter read t.Factor
 
                         readBound r.Count
-                        ReduceLanes { r with LaneBody = sweep r.LaneBody } :: kept
+                        let body = sweep r.LaneBody
+
+                        let around =
+                            List.foldBack
+                                (fun (loop: Loop) inner ->
+                                    readBound loop.To
+                                    { loop with Body = sweep loop.Body } :: inner)
+                                r.Around
+                                []
+
+                        ReduceLanes { r with Around = around; LaneBody = body } :: kept
                     | ReduceLanes _ -> kept)
                 statements
                 []

@@ -57,7 +57,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let lane = LoopVar("l", LoopKind.Lane)
             let body = scope.Nested lane
             let terms = tests body (Address.Of lane) |> List.map (fun one -> ReduceOp.Sum, one)
-            statements.LaneReduction(scope, body, lane, length, terms) |> Seq.map Operand.Var |> List.ofSeq
+            statements.LaneReduction(scope, [], body, lane, length, terms) |> Seq.map Operand.Var |> List.ofSeq
 
     let count scope item env n bound strict = counts scope item env n strict [ bound ] |> List.head
 

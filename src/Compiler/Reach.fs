@@ -94,7 +94,7 @@ module Reach =
                             computed.Add r.Lane |> ignore
                             Some struct (0L, lanesOfReduction - 1L)
 
-                    walk r.LaneBody
+                    walk r.Nested
                 | Let _
                 | Read _
                 | ReadExtent _

@@ -193,14 +193,17 @@ type Statements(context: Context, values: Values) =
                 let variable = LoopVar("l", LoopKind.Lane)
                 let body = inner.Nested variable
                 let term = s.Term(body, item, env, n, outer, Array.updateAt lastAxis (Address.Of variable) coordinates)
-                let part = s.LaneReduction(inner, body, variable, Bound.Fixed(int64 shape[lastAxis]), [ op, term ])
+                let part = s.LaneReduction(inner, [], body, variable, Bound.Fixed(int64 shape[lastAxis]), [ op, term ])
                 s.Add(inner, total, op, Operand.Var part[0])
         )
 
         scope.Emitter.Copy total
 
-    /// Appends a lane reduction of terms computed in `body`.
-    member _.LaneReduction(scope: Scope, body: Scope, lane, count, terms: (ReduceOp * Operand) list) : Var[] =
+    /// Appends a lane reduction of terms computed in `body`. `around` are the loops between the scope and the body, with the scopes
+    /// of what stands in each.
+    member _.LaneReduction
+        (scope: Scope, around: (LoopVar * Bound * Scope) list, body: Scope, lane, count, terms: (ReduceOp * Operand) list)
+        : Var[] =
         let results = terms |> List.map (fun (_, v) -> scope.Emitter.NewVar(v.Type, false))
 
         let laneTerm (op, value: Operand) result =
@@ -220,6 +223,16 @@ type Statements(context: Context, values: Values) =
         scope.Emitter.Append(
             ReduceLanes
                 {
+                    Around =
+                        around
+                        |> List.map (fun (v, bound, inner) ->
+                            {
+                                Variable = v
+                                From = 0L
+                                To = bound
+                                Step = 1L
+                                Body = inner.Emitter.Statements
+                            })
                     Lane = lane
                     Count = count
                     LaneBody = body.Emitter.Statements
@@ -228,6 +241,35 @@ type Statements(context: Context, values: Values) =
         )
 
         Array.ofList results
+
+    /// Nested loops over indices and over the axes of a shape, for a reduction that runs through all of them: the loops, the scope and
+    /// the point inside, and the coordinates along the axes.
+    member _.Nest(scope: Scope, env: Point, indices: int list, shape: int[]) =
+        let loops =
+            (indices |> List.map (fun i -> Some i, values.BoundOf i))
+            @ (shape |> Array.map (fun n -> None, Bound.Fixed(int64 n)) |> List.ofArray)
+
+        let folder (around, scope: Scope, env: Point, coordinates) (index, bound) =
+            match index, bound with
+            | None, Bound.Fixed 1L -> around, scope, env, coordinates @ [ zero ]
+            | _ ->
+                let variable = LoopVar("r", LoopKind.Sequential)
+                let inner = scope.Nested variable
+                let around = around @ [ variable, bound, inner ]
+
+                match index with
+                | Some i ->
+                    let env =
+                        { env with
+                            At = env.At.Add(i, Address.Of variable)
+                            Rebound = env.Rebound.Add i
+                        }
+
+                    around, inner, env, coordinates
+                | None -> around, inner, env, coordinates @ [ Address.Of variable ]
+
+        let around, inner, env, coordinates = List.fold folder ([], scope, env, []) loops
+        around, inner, env, Array.ofList coordinates
 
     /// A reduction or contraction at one coordinate of its result.
     member s.ReduceAt(scope: Scope, item, env: Point, n: Node, outer: Address[]) : Operand =

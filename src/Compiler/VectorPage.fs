@@ -69,6 +69,19 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
             | Philox _ -> 40
             | _ -> 1)
 
+    /// The most statements that stand in a row, with no loop between them: what has to share the registers.
+    let rec longestRun (body: Statement list) =
+        let folder (run, most) s =
+            match s with
+            | Statement.Loop l -> 0, max most (longestRun l.Body)
+            | When(_, b) -> 0, max most (longestRun b)
+            | ReduceLanes r -> 0, max most (longestRun r.LaneBody)
+            | _ ->
+                let run = run + size [ s ]
+                run, max most run
+
+        body |> List.fold folder (0, 0) |> snd
+
     /// The most accumulators that one loop updates at once.
     let rec accumulators (body: Statement list) =
         let own (statements: Statement list) =
@@ -88,6 +101,9 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
             0
 
     let vector () = Option.get dialect.Vector
+
+    /// Registers for accumulators: half of all there are.
+    let accumulatorRegisters () = if vector().Bytes = 64 then 16 else 8
 
     /// The type whose width a mask has in the loop being printed.
     let mutable maskType = ScalarType.I32
@@ -187,14 +203,17 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
 
     member _.Operand(k, o) = operand k o
 
-    /// The number of statements of a body, calls of the generator counted as what they cost in code.
-    member _.Size(body) = size body
+    /// How many vectors side by side a body leaves registers for, and a method that is small enough to be optimised.
+    member _.CopiesOf(body) =
+        let byRegisters = accumulatorRegisters () / max 1 (accumulators body)
+        let run, all = longestRun body, size body
 
-    /// The most accumulators that one loop of a body updates at once.
-    member _.Accumulators(body) = accumulators body
+        (if run <= 90 && all <= 300 then 4
+         elif run <= 200 && all <= 600 then 2
+         else 1)
+        |> min byRegisters
 
-    /// Registers for accumulators: half of all there are.
-    member _.AccumulatorRegisters = if vector().Bytes = 64 then 16 else 8
+    member _.AccumulatorRegisters = accumulatorRegisters ()
 
     /// Lanes of a vector for a body, if it can be printed with vectors. `extra` types meet it.
     member _.LanesOf(body: Statement list, extra: ScalarType list) =

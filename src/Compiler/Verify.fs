@@ -116,7 +116,7 @@ module Verify =
                     read condition
                     block name known loopVars inner
                 | ReduceLanes r ->
-                    block name known loopVars r.LaneBody
+                    block name known loopVars r.Nested
                     r.Terms |> List.iter (fun t -> define t.Result)
 
         for k in kernels do
