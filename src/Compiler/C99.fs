@@ -131,6 +131,19 @@ static inline void philox(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32
 }
 """
 
+    let private transposition (element: ScalarType) =
+        let bits = 8L * Buffers.BytesOf element
+        let name, t = $"Transpose{bits}", $"uint{bits}_t"
+
+        name,
+        $$"""static inline void {{name}}(const void *source, ptrdiff_t sourceStride, void *target, ptrdiff_t targetStride, ptrdiff_t rows, ptrdiff_t columns) {
+    const {{t}} *s = source;
+    {{t}} *t = target;
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++) t[j * targetStride + i] = s[i * sourceStride + j];
+}
+"""
+
     let dialect: Dialect =
         {
             TypeName = typeName
@@ -143,6 +156,7 @@ static inline void philox(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32
                     $"{{ uint32_t w_[4]; philox({inputs}, w_); {copies} }}"
             Position = "ptrdiff_t"
             Reserve = fun t n -> $"{typeName t} {n}[16];"
+            Transpose = transposition
             Signature = fun n -> $"void {n}(byte** buffers, byte* scratch, int32_t* variables, int64_t begin, int64_t end)"
             Preamble = preamble + bitCasts
             Postamble = ""

@@ -31,6 +31,7 @@ module Cost =
         | ReadExtent _ -> 0.2
         | Philox _ -> 120.0
         | When(_, body) -> statements body
+        | TransposeBlock t -> float (t.Rows * t.Columns) / 4.0
         | Statement.Loop loop ->
             let times =
                 if loop.Variable.Kind = LoopKind.Lane then

@@ -36,6 +36,9 @@ type Dialect =
         Position: string
         /// Reserves sixteen elements: type and name.
         Reserve: ScalarType -> string -> string
+        /// A function that transposes a block in memory, for elements of a type: its name and its text. It takes source, source's
+        /// stride, target, target's stride, rows and columns of the source.
+        Transpose: ScalarType -> string * string
         Signature: string -> string
         /// Text before and after the kernels.
         Preamble: string

@@ -180,6 +180,22 @@ type Statement =
     | Loop of Loop
     | When of condition: Operand * Statement list
     | ReduceLanes of LaneReduction
+    | TransposeBlock of BlockTransposition
+
+/// Rows of a buffer become columns of another: target[j, i] = source[i, j].
+and BlockTransposition =
+    {
+        Source: int
+        From: Address
+        /// Elements from one row of the source to the next.
+        SourceStride: int64
+        Target: int
+        To: Address
+        TargetStride: int64
+        Rows: int64
+        Columns: int64
+        Type: ScalarType
+    }
 
 and Loop =
     { Variable: LoopVar; From: int64; To: Bound; Step: int64; Body: Statement list }

@@ -6,7 +6,16 @@ open Inference
 
 /// One pass of lowering: walks the schedule and emits kernels. Readers that turn out to need memory are noted in the context.
 [<Sealed>]
-type Kernels(context: Context, values: Values, statements: Statements, nests: Nests, frames: Frames, extentCount: int) =
+type Kernels
+    (
+        context: Context,
+        panels: IReadOnlyDictionary<int, Panels>,
+        values: Values,
+        statements: Statements,
+        nests: Nests,
+        frames: Frames,
+        extentCount: int
+    ) =
     let graph = context.Graph
     let nodes = graph.Nodes
     let mutable depth = 0
@@ -138,6 +147,181 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
 
         frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
 
+    /// Where a panel begins along the last axis: the last one overlaps the one before it rather than reach behind the end.
+    member private _.PanelStart(scope: Scope, panel: Address, width: int, length: int) : Address =
+        if length % width = 0 then
+            panel * int64 width
+        else
+            let e = scope.Emitter
+
+            let start =
+                e.Min(Coordinate.operand e (panel * int64 width), e.Int(ScalarType.I32, int64 (length - width)))
+
+            Coordinate.ofOperand start
+
+    /// Copies of values into panels, a block of lanes at a time.
+    member private k.Panels(item: Item, indices: int list, outer) =
+        let block = 16
+        let number = LoopVar("item", LoopKind.Sequential)
+        let scope = Scope(Emitter(), null, null)
+        let lane = (Layouts.laneOf graph context.Roles indices).Value
+        let others = indices |> List.filter (fun i -> i <> lane)
+        let extents = (others |> List.map capacity) @ [ (capacity lane + block - 1) / block ]
+        let coordinates = frames.Decode(scope, number, extents)
+
+        let at =
+            List.zip others (List.take others.Length coordinates)
+            |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
+
+        let first = List.last coordinates * int64 block
+        let env = frames.Start(at.Add(lane, first))
+
+        for child in item.Children do
+            let n = nodes[child.Node]
+            let width = panels[n.Id].Width
+            let last = n.Shape.Length - 1
+
+            match context.Storage.TryGetValue n.Id with
+            | false, _ -> values.Read(scope, child, env, n.Inputs[0], Array.create n.Shape.Length (Address.Of 0L)) |> ignore
+            | true, target ->
+                let counts = Array.updateAt last ((n.Shape[last] + width - 1) / width) n.Shape
+
+                statements.Around(
+                    scope,
+                    env,
+                    [],
+                    counts,
+                    fun inner env c ->
+                        let elements = Array.updateAt last (k.PanelStart(inner, c[last], width, n.Shape[last])) c
+
+                        if panels[n.Id].Transposed then
+                            k.TransposePanel(inner, child, env, n, width, block, lane, target, elements, c)
+                        else
+                            statements.Sequential(
+                                inner,
+                                "row",
+                                0L,
+                                Bound.Fixed(int64 block),
+                                fun body row ->
+                                    let env = { env with At = env.At.Add(lane, first + row) }
+
+                                    statements.Lanes(
+                                        body,
+                                        "element",
+                                        Bound.Fixed(int64 width),
+                                        fun lanes a ->
+                                            let from = Array.updateAt last (elements[last] + a) elements
+                                            let value = values.Read(lanes, child, { env with Vectorised = true }, n.Inputs[0], from)
+                                            lanes.Emitter.Append(Store(target.Buffer, values.AddressIn(target, env, c) + a, value))
+                                    )
+                            )
+                )
+
+        let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
+        let title = $"panels over {frames.Names indices}"
+        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
+
+    member private _.TransposePanel(scope: Scope, item, env, n: Node, width, block: int, lane, target: Storage, elements, panel) =
+        values.NeedOf(n.Inputs[0], item, env)
+
+        match context.Storage.TryGetValue n.Inputs[0] with
+        | false, _ -> ()
+        | true, source ->
+            scope.Emitter.Append(
+                TransposeBlock
+                    {
+                        Source = source.Buffer
+                        From = values.AddressIn(source, env, elements)
+                        SourceStride = Array.last source.ElementStride
+                        Target = target.Buffer
+                        To = values.AddressIn(target, env, panel)
+                        TargetStride = target.IndexStride[lane]
+                        Rows = int64 width
+                        Columns = int64 block
+                        Type = Buffers.ScalarOf n.DType
+                    }
+            )
+
+    /// Contractions over plates of values in panels: each item multiplies a panel of the first with one of the second, whose width is
+    /// lanes.
+    member private k.Products(item: Item, outputs: int list, gone: int list, shape: int list, split: int, outer) =
+        let number = LoopVar("item", LoopKind.Sequential)
+        let scope = Scope(Emitter(), null, null)
+        let operand side = nodes[nodes[item.Children[0].Node].Inputs[side]]
+        let width side = panels[(operand side).Id].Width
+        let first, last = split - 1, shape.Length - 1
+
+        let widthOf axis =
+            if axis = last then width 1
+            elif axis = first then width 0
+            else 1
+
+        let counts = shape |> List.mapi (fun axis n -> (n + widthOf axis - 1) / widthOf axis)
+
+        // what meets one panel of the second stands together: that panel stays in the cache
+        let order =
+            [ 0..last ]
+            |> List.sortBy (fun axis ->
+                if axis = first then 2
+                elif axis = last then 1
+                else 0)
+
+        let extents = (outputs |> List.map capacity) @ (order |> List.map (fun axis -> counts[axis]))
+        let coordinates = frames.Decode(scope, number, extents)
+
+        let panel =
+            Array.init shape.Length (fun axis -> coordinates[outputs.Length + List.findIndex ((=) axis) order])
+
+        let starts =
+            Array.init shape.Length (fun axis -> k.PanelStart(scope, panel[axis], widthOf axis, shape[axis]))
+
+        let at =
+            List.zip outputs (List.take outputs.Length coordinates)
+            |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
+
+        let lane = Layouts.laneOf graph context.Roles gone
+        let loops = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
+
+        for child in item.Children do
+            let n = nodes[child.Node]
+
+            statements.Lanes(
+                scope,
+                "column",
+                Bound.Fixed(int64 (width 1)),
+                fun inner column ->
+                    let env = { frames.Start at with Vectorised = true }
+
+                    let elements =
+                        Array.init (width 0) (fun r ->
+                            starts
+                            |> Array.mapi (fun axis a ->
+                                if axis = last then a + column
+                                elif axis = first then a + Address.Of(int64 r)
+                                else a))
+
+                    let term (body: Scope) env r =
+                        let read side (c: Address[]) (within: Address) =
+                            let id = n.Inputs[side]
+                            values.NeedOf(id, child, env)
+
+                            match context.Storage.TryGetValue id with
+                            | true, storage ->
+                                let t = Buffers.ScalarOf nodes[id].DType
+                                body.Load(storage.Buffer, t, values.AddressIn(storage, env, c) + within, true, false)
+                            | _ -> body.Emitter.Lit(Buffers.ScalarOf nodes[id].DType, 0.0)
+
+                        let a = read 0 (Array.take split panel) (Address.Of(int64 r))
+                        let b = read 1 (Array.skip split panel) column
+                        body.Emitter.Mul(a, b)
+
+                    statements.ContractBlock(inner, env, n, loops, elements, (fun body env r _ -> term body env r))
+            )
+
+        let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
+        let title = $"products over {frames.Names gone}"
+        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
+
     /// Kernels of an item and of what it encloses.
     member k.Emit(item: Item, outer: Map<int, Address>) =
         match item.Key with
@@ -180,6 +364,8 @@ type Kernels(context: Context, values: Values, statements: Statements, nests: Ne
             )
         | Some(Key.Reducing(outputs, gone, shape)) -> k.Reducing(item, outputs, gone, shape, outer)
         | Some(Key.Around index) -> k.Around(item, index, outer)
+        | Some(Key.Panels indices) -> k.Panels(item, indices, outer)
+        | Some(Key.Products(outputs, gone, shape, split)) -> k.Products(item, outputs, gone, shape, split, outer)
         | Some(Key.Within _) -> invalidOp "A loop of a kernel stands outside one."
 
     /// A sequential loop around kernels, with what its scans carry in memory.

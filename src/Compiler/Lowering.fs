@@ -38,12 +38,6 @@ module Lowering =
 
         leaves
 
-    let private lanesOf (graph: Graph) (roles: Roles) (indices: int seq) =
-        indices
-        |> Seq.filter (fun i -> roles.Role[i] = Role.Parallel)
-        |> Seq.sortBy (fun i -> graph.Indices[i].Capacity, -i)
-        |> Seq.tryLast
-
     let private dense (buffer: int) (n: Node) =
         {
             Buffer = buffer
@@ -54,7 +48,7 @@ module Lowering =
 
     let private local (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
         let lane =
-            lanesOf graph roles n.Indices
+            Layouts.laneOf graph roles n.Indices
             |> Option.map (fun i -> i, min (int64 roles.Tile[i]) (roundUp graph.Indices[i].Capacity 16))
 
         let inner =
@@ -72,9 +66,46 @@ module Lowering =
         if whole >= 128L then whole + 16L else whole
 
     let private everywhere (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (indices: int seq) =
-        let lane = lanesOf graph roles indices |> Option.map (fun i -> i, rowLength graph.Indices[i].Capacity)
+        let lane =
+            Layouts.laneOf graph roles indices |> Option.map (fun i -> i, rowLength graph.Indices[i].Capacity)
+
         let all = indices |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
         buffers.Allocate(name, n.DType, n.Shape, all, lane, false)
+
+    /// Panels: the address along the last axis counts them. The lane comes innermost, in whole blocks.
+    let private inPanels (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (panels: Panels) (indices: int seq) : Storage =
+        let lane = Layouts.laneOf graph roles indices
+        let others = indices |> Seq.filter (fun i -> Some i <> lane) |> List.ofSeq
+        let mutable stride = int64 panels.Width
+        let mutable strides = Map.empty
+
+        for i in Option.toList lane @ List.rev others do
+            let capacity = graph.Indices[i].Capacity
+            strides <- strides.Add(i, stride)
+            stride <- stride * (if Some i = lane then roundUp capacity 16 else int64 capacity)
+
+        let last = n.Shape.Length - 1
+        let counts = Array.updateAt last ((n.Shape[last] + panels.Width - 1) / panels.Width) n.Shape
+        let elementStride = Buffers.Strides(counts, stride)
+
+        let buffer =
+            buffers.Add
+                {
+                    Name = name
+                    Type = Buffers.ScalarOf n.DType
+                    Elements = stride * int64 (Build.size counts)
+                    Slack = 64L
+                    Kind = BufferKind.Temporary
+                    Scratch = false
+                    Initial = null
+                }
+
+        {
+            Buffer = buffer
+            IndexStride = strides
+            ElementStride = elementStride
+            Scratch = false
+        }
 
     let private addStorage (sunk: Sunk) (roles: Roles) (context: Context) (states: (int * int)[]) (outputs: int[]) =
         let graph, buffers = context.Graph, context.Buffers
@@ -138,7 +169,11 @@ module Lowering =
                 context.Storage[id] <-
                     if need.Everywhere then
                         let aroundAll i = roles.Role[i] = Role.Outer && need.Shared.Contains i
-                        everywhere graph roles buffers name n (n.Indices |> Seq.filter (aroundAll >> not))
+                        let indices = n.Indices |> Seq.filter (aroundAll >> not)
+
+                        match sunk.Panels.TryGetValue id with
+                        | true, panels -> inPanels graph roles buffers name n panels indices
+                        | _ -> everywhere graph roles buffers name n indices
                     else
                         local graph roles buffers name n (n.Indices |> Seq.filter (fun i -> not (need.Shared.Contains i)))
 
@@ -172,7 +207,7 @@ module Lowering =
         let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
         let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length
         let frames = Frames(graph, roles, values, statements)
-        let kernels = Kernels(context, values, statements, nests, frames, extents)
+        let kernels = Kernels(context, sunk.Panels, values, statements, nests, frames, extents)
         kernels.Emit(schedule.Root, Map.empty)
 
         {
@@ -185,10 +220,10 @@ module Lowering =
         }
 
     let lower (options: CompileOptions) (graph: Graph) (scanOf: Scan -> int) : Lowered =
-        let sunk = Sinks.add graph scanOf
+        let sunk = Sinks.add (Layouts.add graph scanOf) scanOf
         let roles = Roles.analyse sunk.Graph scanOf
-        let strategies = Strategy.choose sunk.Graph roles sunk.Forced.Contains
-        let schedule = Placement(sunk.Graph, scanOf, roles, strategies).Run()
+        let strategies = Strategy.choose sunk.Graph roles sunk.Products sunk.Forced.Contains
+        let schedule = Placement(sunk.Graph, scanOf, roles, strategies, sunk.Panels, sunk.Products).Run()
 
         if options.Verify then
             Verify.schedule sunk.Graph scanOf schedule

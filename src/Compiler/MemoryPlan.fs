@@ -19,6 +19,9 @@ module MemoryPlan =
             | Store(b, _, _) -> seen.Add b |> ignore
             | Statement.Loop loop -> touched loop.Body seen
             | When(_, inner) -> touched inner seen
+            | TransposeBlock t ->
+                seen.Add t.Source |> ignore
+                seen.Add t.Target |> ignore
             | ReduceLanes r -> touched r.Nested seen
             | Let _
             | Read _

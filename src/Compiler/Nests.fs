@@ -35,6 +35,8 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Some(Key.Around _)
             | Some(Key.Kernel _)
             | Some(Key.Elements _)
+            | Some(Key.Panels _)
+            | Some(Key.Products _)
             | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."
 
     /// Splits a kernel's items so that each part holds one loop, or one contraction of many elements: a part is printed as lanes of

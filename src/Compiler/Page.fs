@@ -125,6 +125,7 @@ type Page(dialect: Dialect, buffers: Buffers) =
             page.Line(dialect.Philox (Array.map page.Name words) (Array.map page.Scalar inputs))
         | Statement.Loop _
         | When _
+        | TransposeBlock _
         | ReduceLanes _ -> invalidOp "A loop is printed with its body."
 
     /// The finished function. `scratchOffset` says where a scratch buffer starts.

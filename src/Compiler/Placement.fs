@@ -14,6 +14,10 @@ type Key =
     | Elements of node: int
     /// A kernel that reduces lanes: outputs are its items.
     | Reducing of outputs: int list * lanes: int list * shape: int list
+    /// A kernel that copies values into panels: all plates and steps are its items.
+    | Panels of indices: int list
+    /// A kernel of contractions over plates of values in panels: blocks of their elements are items and lanes.
+    | Products of outputs: int list * gone: int list * shape: int list * split: int
     /// A loop inside a kernel.
     | Within of index: int
 
@@ -45,7 +49,15 @@ type Schedule =
 /// Puts every placed node at the earliest place where all that it needs is complete: a node joins a loop that exists if it reads
 /// the loop's values at the same step only, and starts a new one after it otherwise.
 [<Sealed>]
-type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Strategy[]) =
+type Placement
+    (
+        graph: Graph,
+        scanOf: Scan -> int,
+        roles: Roles,
+        strategies: Strategy[],
+        panels: IReadOnlyDictionary<int, Panels>,
+        products: HashSet<int>
+    ) =
     let root = Item(None, -1, null)
     let location: Item[] = Array.create graph.Nodes.Length null
     let dependencies: (int * Set<int>) list[] = Array.create graph.Nodes.Length []
@@ -90,7 +102,16 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
         let plates = n.Indices |> Seq.filter isPlate |> lanesLast
         let outer = outerOf n.Indices
 
+        let unordered (indices: int seq) = indices |> Seq.filter (fun i -> not (isOuter i)) |> List.ofSeq
+
         match n.Op with
+        | _ when panels.ContainsKey n.Id -> outer @ [ Key.Panels(unordered n.Indices) ], 0
+        | _ when products.Contains n.Id ->
+            outer
+            @ [
+                Key.Products(unordered n.Indices, gone, List.ofArray n.Shape, graph.Nodes[n.Inputs[0]].Shape.Length)
+            ],
+            0
         | Op.Reduce _
         | Op.Dot _ when gone |> List.exists isPlate ->
             let operandLane =
@@ -129,6 +150,8 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
         | Key.Within i -> [ i ]
         | Key.Kernel plates -> plates
         | Key.Elements _
+        | Key.Panels _
+        | Key.Products _
         | Key.Reducing _ -> []
 
     let append (sequence: Item) key node =
@@ -141,6 +164,8 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
     let sameStep key (across: Set<int>) =
         match key with
         | Key.Reducing _
+        | Key.Panels _
+        | Key.Products _
         | Key.Elements _ -> false
         | Key.Around _
         | Key.Within _
@@ -173,6 +198,8 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
             | Key.Within _ -> not (isScanLoop item) || isUnit || readsFrom item deps
             | Key.Kernel _ -> item.Size < largestKernel || readsFrom item deps && item.Size < 4 * largestKernel
             | Key.Around _
+            | Key.Panels _
+            | Key.Products _
             | Key.Reducing _ -> true)
 
     let rec grow (item: Item) size =
@@ -330,6 +357,8 @@ type Placement(graph: Graph, scanOf: Scan -> int, roles: Roles, strategies: Stra
             | Key.Within i -> i = s.Index
             | Key.Kernel _
             | Key.Elements _
+            | Key.Panels _
+            | Key.Products _
             | Key.Reducing _ -> false
 
         let above = keys |> List.takeWhile (isLoop >> not)

@@ -19,7 +19,8 @@ type private KernelPage
         page: Page,
         vectors: VectorPage,
         treeOf: Arith -> ScalarType -> string,
-        foldOf: VectorDialect -> Arith -> ScalarType -> string
+        foldOf: VectorDialect -> Arith -> ScalarType -> string,
+        transposeOf: ScalarType -> string
     ) =
     /// Straight statements printed for one copy before they are printed for the next. Copies side by side in short portions
     /// let the processor overlap their chains of operations; in portions of a few statements their values outgrow the registers.
@@ -29,6 +30,7 @@ type private KernelPage
         match s with
         | Statement.Loop _
         | When _
+        | TransposeBlock _
         | ReduceLanes _ -> false
         | Let _
         | Read _
@@ -65,6 +67,12 @@ type private KernelPage
                 p.Body(mode, lane, loop.Body))
         | When(condition, inner) -> page.Block $"if ({page.Scalar condition})" (fun () -> p.Body(mode, lane, inner))
         | ReduceLanes r -> p.Reduce r
+        | TransposeBlock t ->
+            let source, target = page.Buffer t.Source, page.Buffer t.Target
+            let from, into = page.ScalarAddress t.From, page.ScalarAddress t.To
+
+            page.Line
+                $"{transposeOf t.Type}({source} + ({from}), {t.SourceStride}, {target} + ({into}), {t.TargetStride}, {t.Rows}, {t.Columns});"
         | _ -> page.Statement s
 
     member private p.LaneLoop(loop: Loop) =
@@ -250,11 +258,16 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         helpers[name] <- text
         name
 
+    let transposeOf t =
+        let name, text = dialect.Transpose t
+        helpers[name] <- text
+        name
+
     /// Functions that the kernels call.
     member _.Helpers = helpers.Values |> List.ofSeq
 
     /// One kernel as a function. `scratchOffset` says where a scratch buffer starts.
     member _.Kernel(kernel: KernelCode, scratchOffset: int -> int64) : string =
         let page = Page(dialect, buffers)
-        KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf, foldOf).Print kernel
+        KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf, foldOf, transposeOf).Print kernel
         page.Function(kernel.Title, kernel.Name, scratchOffset)

@@ -87,6 +87,10 @@ module Prune =
                         else
                             read condition
                             When(condition, inner) :: kept
+                    | TransposeBlock t ->
+                        readAddress t.From
+                        readAddress t.To
+                        s :: kept
                     | ReduceLanes r when r.Terms |> List.exists (fun t -> used.Contains t.Result.Id) ->
                         for t in r.Terms do
                             read t.Value

@@ -95,6 +95,8 @@ module Reach =
                             Some struct (0L, lanesOfReduction - 1L)
 
                     walk r.Nested
+                // blocks lie within the padding of both buffers
+                | TransposeBlock _
                 | Let _
                 | Read _
                 | ReadExtent _

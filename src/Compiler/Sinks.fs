@@ -18,15 +18,18 @@ type Sunk =
         Forced: HashSet<int>
         /// Updates that may be written over what they update.
         InPlace: HashSet<int>
+        Panels: IReadOnlyDictionary<int, Panels>
+        Products: HashSet<int>
     }
 
 /// Gives each destination its own node; copies are made only where one value has several destinations or is a view.
 [<RequireQualifiedAccess>]
 module Sinks =
-    let add (graph: Graph) (scanOf: Scan -> int) : Sunk =
+    let add (laidOut: LaidOut) (scanOf: Scan -> int) : Sunk =
+        let graph = laidOut.Graph
         let nodes = ResizeArray<Node>(graph.Nodes)
         let sinks = Dictionary<int, Sink>()
-        let forced = HashSet<int>()
+        let forced = HashSet<int>(Seq.append laidOut.Panels.Keys laidOut.Sources)
         let inPlace = HashSet<int>()
         let users = Array.init graph.Nodes.Length (fun _ -> ResizeArray<int>())
 
@@ -106,4 +109,6 @@ module Sinks =
             Sinks = sinks
             Forced = forced
             InPlace = inPlace
+            Panels = laidOut.Panels
+            Products = laidOut.Products
         }

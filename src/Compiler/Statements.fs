@@ -312,27 +312,34 @@ type Statements(context: Context, values: Values) =
             else None
         | _ -> None
 
+    /// Elements of a contraction that are computed at once, each with an accumulator. `term` gives a product: of which element, at
+    /// which coordinates of the reduced axes.
+    member s.ContractBlock
+        (scope: Scope, env: Point, n: Node, indices, elements: Address[][], term: Scope -> Point -> int -> Address[] -> Operand)
+        =
+        let op = s.ReduceOpOf n
+        let totals = elements |> Array.map (fun _ -> s.Accumulate(scope, env, scalarType n, op))
+
+        s.Around(
+            scope,
+            env,
+            indices,
+            s.ReducedShape n,
+            fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k))
+        )
+
+        Array.iter2 (fun c total -> s.Keep(scope, env, n, c, scope.Emitter.Copy total)) elements totals
+
     /// A contraction whose elements along an axis are computed in blocks.
     member private s.EmitBlocked(scope: Scope, item, env: Point, n: Node, axis: int) =
-        let op, reduced = s.ReduceOpOf n, s.ReducedShape n
         let held = Roles.eliminated graph context.ScanOf n
         let rows = n.Shape[axis]
         // with the vectors of a tile side by side, sixteen accumulators of the widest vectors
         let blockRows = 256 / context.Roles.Tile[env.Lane]
 
         let block (scope: Scope) env (c: Address[]) (first: Address) count =
-            let at r = Array.updateAt axis (first + Address.Of(int64 r)) c
-            let totals = Array.init count (fun _ -> s.Accumulate(scope, env, scalarType n, op))
-
-            s.Around(
-                scope,
-                env,
-                held,
-                reduced,
-                fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, s.Term(inner, item, env, n, at r, k)))
-            )
-
-            totals |> Array.iteri (fun r total -> s.Keep(scope, env, n, at r, scope.Emitter.Copy total))
+            let elements = Array.init count (fun r -> Array.updateAt axis (first + Address.Of(int64 r)) c)
+            s.ContractBlock(scope, env, n, held, elements, (fun body env r k -> s.Term(body, item, env, n, elements[r], k)))
 
         s.ForEach(
             scope,

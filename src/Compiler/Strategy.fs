@@ -1,5 +1,6 @@
 namespace Inference.Compiler
 
+open System.Collections.Generic
 open Inference
 
 /// How a node's value comes about.
@@ -99,7 +100,7 @@ module Strategy =
 
     /// Operands of contractions that are read across rows, lane by lane: laid out once with their lanes side by side, since a
     /// contraction reads them over again.
-    let private laidOut (graph: Graph) (roles: Roles) : Set<int> =
+    let private laidOut (graph: Graph) (roles: Roles) (products: HashSet<int>) : Set<int> =
         let rec unstacks lane id =
             let n = graph.Nodes[id]
 
@@ -114,7 +115,11 @@ module Strategy =
         [
             for n in graph.Nodes do
                 match n.Op with
-                | Op.Dot _ when Roles.products graph n >= Roles.manyProducts && not (Seq.isEmpty (plates n)) ->
+                | Op.Dot _ when
+                    Roles.products graph n >= Roles.manyProducts
+                    && not (Seq.isEmpty (plates n))
+                    && not (products.Contains n.Id)
+                    ->
                     let lane = plates n |> Seq.maxBy (fun i -> graph.Indices[i].Capacity, -i)
 
                     for id in n.Inputs do
@@ -125,9 +130,9 @@ module Strategy =
         |> Set.ofList
 
     /// `forced` nodes are placed whatever they are: outputs, and copies that carried values are taken from.
-    let choose (graph: Graph) (roles: Roles) (forced: int -> bool) : Strategy[] =
+    let choose (graph: Graph) (roles: Roles) (products: HashSet<int>) (forced: int -> bool) : Strategy[] =
         let needs = needsMemory graph roles
-        let laidOut = laidOut graph roles
+        let laidOut = laidOut graph roles products
         let forced n = forced n || laidOut.Contains n
 
         let reducesIndices (n: Node) =

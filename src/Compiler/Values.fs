@@ -72,6 +72,8 @@ type Values(context: Context) =
         | Some(Key.Within i) -> Some i
         | Some(Key.Kernel _)
         | Some(Key.Elements _)
+        | Some(Key.Panels _)
+        | Some(Key.Products _)
         | Some(Key.Reducing _)
         | None -> None
 
@@ -79,6 +81,8 @@ type Values(context: Context) =
         match item.Key with
         | Some(Key.Kernel _)
         | Some(Key.Elements _)
+        | Some(Key.Panels _)
+        | Some(Key.Products _)
         | Some(Key.Reducing _) -> true
         | Some(Key.Around _)
         | Some(Key.Within _)

@@ -57,6 +57,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
                  | _ -> true)
                 && varying types loop.Body
             | When(condition, inner) -> not condition.Varies && varying types inner
+            | TransposeBlock _
             | ReduceLanes _ -> false)
 
     let rec size (body: Statement list) =
@@ -280,4 +281,5 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
                 page.Statement s
         | Statement.Loop _
         | When _
+        | TransposeBlock _
         | ReduceLanes _ -> ()

@@ -115,6 +115,9 @@ module Verify =
                 | When(condition, inner) ->
                     read condition
                     block name known loopVars inner
+                | TransposeBlock t ->
+                    address t.Source t.Type t.From
+                    address t.Target t.Type t.To
                 | ReduceLanes r ->
                     block name known loopVars r.Nested
                     r.Terms |> List.iter (fun t -> define t.Result)
