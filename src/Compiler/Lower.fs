@@ -315,7 +315,9 @@ type Kernels
                         let b = read 1 (Array.skip split panel) column
                         body.Emitter.Mul(a, b)
 
-                    statements.ContractBlock(inner, env, n, loops, elements, (fun body env r _ -> term body env r))
+                    let start _ = Arithmetic.identity (Buffers.ScalarOf n.DType) ReduceOp.Sum
+
+                    statements.ContractBlock(inner, env, n, loops, [||], elements, start, (fun body env r _ -> term body env r))
             )
 
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L

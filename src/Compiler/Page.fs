@@ -11,6 +11,8 @@ type Page(dialect: Dialect, buffers: Buffers) =
     let reserved = StringBuilder()
     let loopNames = Dictionary<LoopVar, string>(HashIdentity.Reference)
     let used = SortedSet<int>()
+    /// Offsets that the open blocks have named.
+    let offsets = Stack<Dictionary<string, string>>([ Dictionary<string, string>() ])
     let mutable indent = 1
     let mutable counter = 0
 
@@ -22,7 +24,9 @@ type Page(dialect: Dialect, buffers: Buffers) =
     member page.Block (head: string) (body: unit -> unit) =
         page.Line(head + " {")
         indent <- indent + 1
+        offsets.Push(Dictionary())
         body ()
+        offsets.Pop() |> ignore
         indent <- indent - 1
         page.Line "}"
 
@@ -70,6 +74,29 @@ type Page(dialect: Dialect, buffers: Buffers) =
                 if a.Constant <> 0L then
                     yield string a.Constant
             ]
+
+    /// A scalar address whose varying part has a name, which addresses that differ by a constant share: compilers compute it anew for
+    /// each of them otherwise.
+    member page.SharedAddress(a: Address) =
+        let varying = page.ScalarAddress { a with Constant = 0L }
+
+        let known =
+            offsets
+            |> Seq.tryPick (fun block ->
+                match block.TryGetValue varying with
+                | true, name -> Some name
+                | _ -> None)
+
+        let name =
+            match known with
+            | Some name -> name
+            | None ->
+                let name = $"a{page.Fresh()}"
+                page.Line $"{dialect.Position} {name} = {varying};"
+                offsets.Peek()[varying] <- name
+                name
+
+        $"{name} + {a.Constant}"
 
     /// The part of an address that is the same in all lanes, and what the lane's number is multiplied with.
     member page.UniformAddress(lane: LoopVar, a: Address) : struct (string * int64) =

@@ -11,6 +11,9 @@ type Statements(context: Context, values: Values) =
     let zero = Address.Of 0L
     let scalarType (n: Node) = Buffers.ScalarOf n.DType
 
+    /// The most products of one element that are taken at once.
+    let longestPart = 256
+
     /// An axis shorter than this is not worth vectorising by itself.
     let shortAxis = 8
 
@@ -313,33 +316,94 @@ type Statements(context: Context, values: Values) =
         | _ -> None
 
     /// Elements of a contraction that are computed at once, each with an accumulator. `term` gives a product: of which element, at
-    /// which coordinates of the reduced axes.
+    /// which coordinates along the reduced axes.
     member s.ContractBlock
-        (scope: Scope, env: Point, n: Node, indices, elements: Address[][], term: Scope -> Point -> int -> Address[] -> Operand)
-        =
+        (
+            scope: Scope,
+            env: Point,
+            n: Node,
+            indices,
+            reduced: int[],
+            elements: Address[][],
+            start: Address[] -> Operand,
+            term: Scope -> Point -> int -> Address[] -> Operand
+        ) =
         let op = s.ReduceOpOf n
-        let totals = elements |> Array.map (fun _ -> s.Accumulate(scope, env, scalarType n, op))
+
+        let totals =
+            elements
+            |> Array.map (fun c ->
+                let total = scope.Emitter.NewVar(scalarType n, env.Vectorised)
+                scope.Emitter.Append(Declare(total, start c))
+                total)
 
         s.Around(
             scope,
             env,
             indices,
-            s.ReducedShape n,
+            reduced,
             fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k))
         )
 
         Array.iter2 (fun c total -> s.Keep(scope, env, n, c, scope.Emitter.Copy total)) elements totals
 
+    /// Long contractions are taken in parts, all elements a part: what the lanes hold of one part stays in the first cache. The number
+    /// of parts, and their length; what is left is one more.
+    member private _.Parts(n: Node, reduced: int[]) : (int * int) option =
+        match reduced with
+        | [| length |] when length > longestPart * 5 / 4 && n.Count > Strategy.unrolled ->
+            let fewest = (length + longestPart - 1) / longestPart
+
+            let even = [ fewest .. 2 * fewest ] |> List.tryFind (fun count -> length % count = 0)
+            let count = even |> Option.defaultValue fewest
+            Some(count, length / count)
+        | _ -> None
+
     /// A contraction whose elements along an axis are computed in blocks.
     member private s.EmitBlocked(scope: Scope, item, env: Point, n: Node, axis: int) =
         let held = Roles.eliminated graph context.ScanOf n
+        let reduced = s.ReducedShape n
+        let nothing = Arithmetic.identity (scalarType n) (s.ReduceOpOf n)
+
+        let emit (scope: Scope) (start: Scope -> Point -> Address[] -> Operand) (length: int[]) (first: Address) =
+            s.EmitBlocks(
+                scope,
+                env,
+                n,
+                axis,
+                fun inner env elements ->
+                    let term body env r (k: Address[]) =
+                        let k = if k.Length = 1 then [| k[0] + first |] else k
+                        s.Term(body, item, env, n, elements[r], k)
+
+                    s.ContractBlock(inner, env, n, held, length, elements, start inner env, term)
+            )
+
+        match s.Parts(n, reduced) with
+        | None -> emit scope (fun _ _ _ -> nothing) reduced zero
+        | Some(count, length) ->
+            values.NeedOf(n.Id, item, env)
+
+            let sofar (inner: Scope) env c =
+                match context.Storage.TryGetValue n.Id with
+                | true, storage -> values.LoadFrom(inner, storage, env, c, false, true)
+                | _ -> nothing
+
+            s.ForEach(scope, env, n.Shape, None, true, fun inner env c -> s.Keep(inner, env, n, c, nothing))
+            let last = reduced[0] - count * length
+            s.Sequential(scope, "part", 0L, Bound.Fixed(int64 count), fun inner p -> emit inner sofar [| length |] (p * int64 length))
+
+            if last > 0 then
+                emit scope sofar [| last |] (Address.Of(int64 (count * length)))
+
+    /// Blocks of elements along an axis.
+    member private s.EmitBlocks(scope: Scope, env: Point, n: Node, axis: int, emit: Scope -> Point -> Address[][] -> unit) =
         let rows = n.Shape[axis]
         // with the vectors of a tile side by side, sixteen accumulators of the widest vectors
         let blockRows = 256 / context.Roles.Tile[env.Lane]
 
         let block (scope: Scope) env (c: Address[]) (first: Address) count =
-            let elements = Array.init count (fun r -> Array.updateAt axis (first + Address.Of(int64 r)) c)
-            s.ContractBlock(scope, env, n, held, elements, (fun body env r k -> s.Term(body, item, env, n, elements[r], k)))
+            emit scope env (Array.init count (fun r -> Array.updateAt axis (first + Address.Of(int64 r)) c))
 
         s.ForEach(
             scope,

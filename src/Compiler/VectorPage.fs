@@ -254,8 +254,8 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         | Read(x, loop) when obj.ReferenceEquals(loop, lane) ->
             page.Line($"var {copy x k} = " + v.Count x.Type $"(int)({page.LoopName lane} + {k * lanes})" + ";")
         | Load(x, b, a) when x.Varies -> page.Line $"var {copy x k} = {vectorLoad lane lanes k x b a};"
-        | Load(x, _, _) when k = 0 && (x.Type = ScalarType.F32 || x.Type = ScalarType.F64) ->
-            page.Statement s
+        | Load(x, b, a) when k = 0 && (x.Type = ScalarType.F32 || x.Type = ScalarType.F64) ->
+            page.Line $"{dialect.TypeName x.Type} {page.Name x} = {page.Buffer b}[{page.SharedAddress a}];"
             page.Line $"var {copy x 0} = {v.Broadcast x.Type (page.Name x)};"
             filled.Add x.Id |> ignore
         | Store(b, a, value) when followsLane lane a -> vectorStore lane lanes k b a value
