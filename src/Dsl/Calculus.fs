@@ -257,3 +257,12 @@ module Calculus =
 
     /// The value, taken as a constant by every derivative.
     let stopGradient (x: Tensor) = withDerivative { Name = "stop"; Tangent = fun _ _ _ -> null } [||] x
+
+    /// The value, with the derivatives of another of the same shape.
+    let straightThrough (value: Tensor) (differentiable: Tensor) =
+        if value.Shape <> differentiable.Shape || value.DType <> differentiable.DType then
+            Fail.model
+                $"StraightThrough needs two values of one shape and type; {value} and {differentiable} came."
+                "Give the second the shape and type of the first."
+
+        withDerivative { Name = "straight through"; Tangent = fun _ _ tangents -> tangents[0] } [| differentiable |] value

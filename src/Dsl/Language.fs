@@ -206,6 +206,39 @@ type Language private () =
 
         struct (Record.ofTensors<'C> finals, results)
 
+    /// The same from the last step to the first: `step` maps what is carried into a step from the one after it.
+    static member ScanBack<'C, 'R>(index: FreeIndex, start: 'C, step: Func<'C, struct ('C * 'R)>) : struct ('C * 'R) =
+        let finals, results =
+            Structure.scanIn true index (Record.toTensors start) (fun carried ->
+                let struct (next, result) = step.Invoke(Record.ofTensors<'C> carried)
+                Record.toTensors next, result)
+
+        struct (Record.ofTensors<'C> finals, results)
+
+    // Derivatives. What they are taken by is a tensor or a record of tensors: inputs, parameters, or any values on the way.
+
+    /// The gradient of a scalar. An index that a value does not have is summed over.
+    static member Gradient<'P>(loss: Tensor, by: 'P) : 'P = Calculus.gradient loss (Record.toTensors by) |> Record.ofTensors<'P>
+
+    /// How a value moves when others move along a direction: the Jacobian times the direction.
+    static member Jvp<'P>(value: Tensor, by: 'P, direction: 'P) : Tensor =
+        (Calculus.jvp [| value |] (Record.toTensors by) (Record.toTensors direction)).[0]
+
+    /// The transposed Jacobian times a cotangent of the value's shape.
+    static member Vjp<'P>(value: Tensor, by: 'P, cotangent: Tensor) : 'P =
+        Calculus.vjp [| value |] (Record.toTensors by) [| cotangent |] |> Record.ofTensors<'P>
+
+    /// The Hessian of a scalar times a direction.
+    static member HessianVector<'P>(loss: Tensor, by: 'P, direction: 'P) : 'P =
+        Calculus.hessianVector loss (Record.toTensors by) (Record.toTensors direction)
+        |> Record.ofTensors<'P>
+
+    /// The value, taken as a constant by every derivative.
+    static member StopGradient(x: Tensor) = Calculus.stopGradient x
+
+    /// The first value, with the derivatives of the second.
+    static member StraightThrough(value: Tensor, differentiable: Tensor) = Calculus.straightThrough value differentiable
+
     /// Shows a value as it passes, when the engine has a listener; otherwise costs nothing.
     static member Probe(name: string, x: Tensor) = Build.node (Op.Probe name) [| x |] x.Shape x.DType
 

@@ -186,12 +186,16 @@ type RandomSpec =
         Attempt: int
     }
 
-/// A value that a program reads: an input of each run, or state that the executable owns.
+/// A value that a program reads: an input of each run, or state that the executable owns. A state that a model brings with it, a
+/// parameter, says what numbers it starts from at a seed.
 [<Sealed>]
-type InputSlot(name: string, isState: bool, location: Location) =
+type InputSlot(name: string, isState: bool, location: Location, initial: System.Func<uint64, double[]>) =
+    new(name, isState, location) = InputSlot(name, isState, location, null)
     member _.Name = name
     member _.IsState = isState
     member _.Location = location
+    member _.IsParameter = not (isNull initial)
+    member _.Initial = initial
 
 /// A condition that a computed value must meet; tested when the engine runs in checked mode.
 type CheckSpec = { Site: string; Requirement: string; Location: Location }

@@ -1,5 +1,6 @@
 namespace Inference
 
+open System
 open System.Collections.Generic
 
 /// A value that the executable keeps between runs.
@@ -101,6 +102,24 @@ type ProgramBuilder(name: string) =
         let x = Tensor(Op.Input slot, [||], shape, dtype, [||])
         states.Add { Slot = slot; Initial = initial; Current = x; Next = x }
         x
+
+    /// The parameters that values are computed from, in the order of their names, as states that start from the seed's numbers.
+    member _.Parameters(roots: Tensor seq, seed: uint64) : Tensor[] =
+        let found =
+            Traverse.postOrder roots
+            |> Array.choose (fun x ->
+                match x.Op with
+                | Op.Input slot when slot.IsParameter -> Some(slot, x)
+                | _ -> None)
+            |> Array.sortWith (fun (a, _) (b, _) -> String.CompareOrdinal(a.Name, b.Name))
+
+        for slot, x in found do
+            if not (states.Exists(fun s -> obj.ReferenceEquals(s.Current, x))) then
+                unique "state" slot.Name
+
+                states.Add { Slot = slot; Initial = slot.Initial.Invoke seed; Current = x; Next = x }
+
+        Array.map snd found
 
     /// Says what a state becomes after a run.
     member _.Next(state: Tensor, next: Tensor) =
