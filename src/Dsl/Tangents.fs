@@ -58,7 +58,7 @@ module internal Tangents =
         add byBase byExponent
 
     let private binary op (a: Tensor) (b: Tensor) (y: Tensor) (ta: Tensor) (tb: Tensor) : Tensor =
-        /// The tangent of the operand that the result is taken from.
+        /// The tangent of the operand that the result is taken from; of the first where both are equal, so that Max(0, x) is flat at 0.
         let chosen condition =
             if isNull ta && isNull tb then
                 null
@@ -71,8 +71,8 @@ module internal Tangents =
         | BinaryOp.Mul -> add (times b ta) (times a tb)
         | BinaryOp.Div -> if isNull tb then ta / b else add ta (negative (y * tb)) / b
         | BinaryOp.Pow -> power a b y ta tb
-        | BinaryOp.Min -> chosen (Build.binary BinaryOp.Less a b)
-        | BinaryOp.Max -> chosen (Build.binary BinaryOp.Less b a)
+        | BinaryOp.Min -> chosen (Build.binary BinaryOp.LessEqual a b)
+        | BinaryOp.Max -> chosen (Build.binary BinaryOp.LessEqual b a)
         | BinaryOp.Less
         | BinaryOp.LessEqual
         | BinaryOp.Equal

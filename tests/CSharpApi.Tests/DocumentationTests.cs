@@ -10,6 +10,7 @@ public partial class DocumentationTests
     [InlineData("models.md")]
     [InlineData("algorithms.md")]
     [InlineData("errors.md")]
+    [InlineData("learning.md")]
     public void Code_is_copied_from_tests(string document)
     {
         string root = SolutionFolder.PathOf(".");

@@ -34,6 +34,18 @@ let ``Functions of two values`` () =
         agrees [ positive 3 []; positive 4 [ 3 ] ] (fun x -> Build.binary op x[0] x[1] * x[0])
 
 [<Fact>]
+let ``Corners`` () =
+    let x = scalar 0.0
+    let slope (y: Tensor) = Evaluation.number (Calculus.gradient y [| x |]).[0]
+    Assert.Equal(0.0, slope (L.Relu x))
+    Assert.Equal(1.0, slope (L.Max(x, L.Fill(0.0))))
+    Assert.Equal(1.0, slope (L.Min(x, L.Fill(0.0))))
+    Assert.Equal(0.0, slope (L.Abs x))
+    // equal shares of a maximum that two elements reach
+    let v = Evaluation.vector [ 2.0; 1.0; 2.0 ]
+    close [ 0.5; 0.0; 0.5 ] (numbers (Calculus.gradient (L.Maximum v) [| v |]).[0])
+
+[<Fact>]
 let ``Rearrangements`` () =
     let x = [ signed 1 [ 3; 4 ]; signed 2 [ 2; 4 ] ]
     let square (v: Tensor) = v * v
