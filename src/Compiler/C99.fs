@@ -157,6 +157,7 @@ static inline void philox(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32
             Position = "ptrdiff_t"
             Reserve = fun t n -> $"{typeName t} {n}[16];"
             Transpose = transposition
+            PartSignature = fun n -> $"static void {n}(byte** buffers, byte* scratch, int32_t* variables, ptrdiff_t item)"
             Signature = fun n -> $"void {n}(byte** buffers, byte* scratch, int32_t* variables, int64_t begin, int64_t end)"
             Preamble = preamble + bitCasts
             Postamble = ""

@@ -355,6 +355,9 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
             Position = "nint"
             Reserve = fun t n -> $"{typeName t}* {n} = stackalloc {typeName t}[16];"
             Transpose = transposition
+            PartSignature =
+                fun n ->
+                    $"[MethodImpl(MethodImplOptions.NoInlining)] static void {n}(byte** buffers, byte* scratch, int* variables, nint item)"
             Signature = fun n -> $"public static void {n}(byte** buffers, byte* scratch, int* variables, long begin, long end)"
             Preamble = preamble + (vector |> Option.map snd |> Option.defaultValue "")
             Postamble = "}\n"

@@ -40,6 +40,8 @@ type Dialect =
         /// stride, target, target's stride, rows and columns of the source.
         Transpose: ScalarType -> string * string
         Signature: string -> string
+        /// The same for a part of a kernel, which takes one item, named `item`.
+        PartSignature: string -> string
         /// Text before and after the kernels.
         Preamble: string
         Postamble: string

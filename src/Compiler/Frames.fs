@@ -12,9 +12,13 @@ type KernelCode =
         /// What it computes, line by line, for people.
         Nest: string list
         Item: LoopVar
-        Body: Statement list
+        /// What an item does, in parts that stand one after another. Each is printed as a method of its own, so that compilers see
+        /// methods of a size that they optimise.
+        Parts: Statement list list
         Step: StepPlan
     }
+
+    member kernel.Body = List.concat kernel.Parts
 
 /// A lowered program: kernels, the order they run in, and memory.
 type Lowered =
@@ -55,11 +59,14 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
             Descending = false
         }
 
-    let finish (title: string) (nest: string list) (item: LoopVar) (scope: Scope) (plan: StepPlan) =
-        let body = Prune.body scope.Emitter.Statements
+    let finish (title: string) (nest: string list) (item: LoopVar) (scopes: Scope list) (plan: StepPlan) =
+        let parts =
+            scopes
+            |> List.map (fun scope -> Prune.body scope.Emitter.Statements)
+            |> List.filter (fun part -> not part.IsEmpty)
 
-        if not body.IsEmpty then
-            let work = Cost.statements body * float plan.Count
+        if not parts.IsEmpty then
+            let work = List.sumBy Cost.statements parts * float plan.Count
             let splits = plan.Count > 1L || plan.Extent >= 0
 
             let plan =
@@ -76,7 +83,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
                     Title = title
                     Nest = nest
                     Item = item
-                    Body = body
+                    Parts = parts
                     Step = plan
                 }
 
@@ -91,7 +98,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
     member _.Append(plan: StepPlan) = steps.Add plan
     member _.Step kind = step kind
     member _.Start outer = start outer
-    member _.Finish(title, nest, item, scope, plan) = finish title nest item scope plan
+    member _.Finish(title, nest, item, scope, plan) = finish title nest item [ scope ] plan
     member _.Names(indices: int seq) = indices |> Seq.map (fun i -> graph.Indices[i].Name) |> String.concat " × "
 
     /// Decodes an item's number into coordinates of several extents, the last one fastest.
@@ -106,25 +113,29 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
     /// A kernel over plates: tiles of the last are lanes, the others and the tiles are items.
     member frames.OverPlates(title, nest, plates: int list, outer: Map<int, Address>, parts: (Scope -> Point -> unit) list) =
         let item = LoopVar("item", LoopKind.Sequential)
-        let scope = Scope(Emitter(), null, null)
 
         match List.rev plates with
         | [] ->
+            let scope = Scope(Emitter(), null, null)
+
             for emit in parts do
                 emit scope (start outer)
 
-            finish title nest item scope (step StepKind.Kernel)
+            finish title nest item [ scope ] (step StepKind.Kernel)
         | lane :: others ->
             let others = List.rev others
             let width = min roles.Tile[lane] ((capacity lane + 15) / 16 * 16)
             let tiles = (capacity lane + width - 1) / width
-            let coordinates = frames.Decode(scope, item, (others |> List.map capacity) @ [ tiles ])
+            let names = Emitter()
 
-            let at =
-                List.zip others (List.take others.Length coordinates)
-                |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
+            let scopeOf (emit: Scope -> Point -> unit) =
+                let scope = Scope(names.Nested(), null, null)
+                let coordinates = frames.Decode(scope, item, (others |> List.map capacity) @ [ tiles ])
 
-            for emit in parts do
+                let at =
+                    List.zip others (List.take others.Length coordinates)
+                    |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
+
                 statements.Lanes(
                     scope,
                     "lane",
@@ -139,6 +150,9 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
                             }
                 )
 
+                scope
+
+            let scopes = List.map scopeOf parts
             let count = others |> List.fold (fun acc i -> acc * int64 (capacity i)) 1L
 
             let plan =
@@ -146,7 +160,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
                 | Bound.Extent slot, [] -> { step StepKind.Kernel with Count = count; Extent = slot; Tile = width }
                 | _ -> { step StepKind.Kernel with Count = count * int64 tiles }
 
-            finish $"{title} over {frames.Names plates}, {width} lanes of {graph.Indices[lane].Name}" nest item scope plan
+            finish $"{title} over {frames.Names plates}, {width} lanes of {graph.Indices[lane].Name}" nest item scopes plan
 
     /// A kernel for one value without plates: its leading axis, or pieces of its only axis, are items.
     member _.OverElements(title, nest, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
@@ -156,7 +170,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
 
         if splits && shape.Length >= 2 then
             emit scope (start outer) (Some(Address.Of item))
-            finish title nest item scope { plan with Count = int64 shape[0] }
+            finish title nest item [ scope ] { plan with Count = int64 shape[0] }
         elif splits && shape.Length = 1 && shape[0] > Frames.Chunk then
             let pieces = (shape[0] + Frames.Chunk - 1) / Frames.Chunk
             let e = scope.Emitter
@@ -174,10 +188,10 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
                     | Operand.Float _ -> invalidOp "A count is a whole number."
 
             statements.Lanes(scope, "e0", count, fun inner a -> emit inner { start outer with Vectorised = true } (Some(first + a)))
-            finish title nest item scope { plan with Count = int64 pieces }
+            finish title nest item [ scope ] { plan with Count = int64 pieces }
         else
             emit scope (start outer) None
-            finish title nest item scope plan
+            finish title nest item [ scope ] plan
 
     /// Lanes in chunks of fixed size, so that sums do not depend on threads or vectors.
     member _.LaneLoop(scope: Scope, env, lane, emit: Scope -> Point -> Bound -> Address -> unit) =

@@ -156,11 +156,11 @@ type Page(dialect: Dialect, buffers: Buffers) =
         | ReduceLanes _ -> invalidOp "A loop is printed with its body."
 
     /// The finished function. `scratchOffset` says where a scratch buffer starts.
-    member _.Function(title: string, name: string, scratchOffset: int -> int64) =
+    member _.Function(title: string, signature: string, scratchOffset: int -> int64) =
         let pointer k =
             let ty = dialect.TypeName(Page.MemoryType buffers[k].Type)
             let source = if buffers[k].Scratch then $"(scratch + {scratchOffset k})" else $"buffers[{k}]"
             $"    {ty}* b{k} = ({ty}*){source};\n"
 
         let pointers = used |> Seq.map pointer |> String.concat ""
-        $"// {title}\n{dialect.Signature name} {{\n{pointers}{reserved}{text}}}\n"
+        $"// {title}\n{signature} {{\n{pointers}{reserved}{text}}}\n"

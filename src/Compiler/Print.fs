@@ -223,16 +223,23 @@ type private KernelPage
             let all = halves t.Combine t.Identity.Type (Array.init copies (total k))
             p.Result(t, $"{foldOf v t.Combine t.Identity.Type}({all})"))
 
-    member p.Print(kernel: KernelCode) =
+    /// What one item, named `item`, does in a part.
+    member p.Part(kernel: KernelCode, part: Statement list) =
+        page.Line $"{dialect.Position} {page.LoopName kernel.Item} = item;"
+        p.Body(Mode.Scalar, null, part)
+
+    /// All items, each by a body or by calls of its parts.
+    member p.Items(kernel: KernelCode, body: string -> unit) =
         let item = page.LoopName kernel.Item
-        let body () = p.Body(Mode.Scalar, null, kernel.Body)
 
         if kernel.Step.Count = 1L && kernel.Step.Extent < 0 then
             page.Block "" (fun () ->
                 page.Line $"{dialect.Position} {item} = 0;"
-                body ())
+                body item)
         else
-            page.Block $"for ({dialect.Position} {item} = ({dialect.Position})begin; {item} < end; {item}++)" body
+            page.Block $"for ({dialect.Position} {item} = ({dialect.Position})begin; {item} < end; {item}++)" (fun () -> body item)
+
+    member p.Whole(kernel: KernelCode) = p.Items(kernel, fun _ -> p.Body(Mode.Scalar, null, kernel.Body))
 
 /// Prints kernels in a C-like dialect: one kernel, one function.
 [<Sealed>]
@@ -266,8 +273,30 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
     /// Functions that the kernels call.
     member _.Helpers = helpers.Values |> List.ofSeq
 
-    /// One kernel as a function. `scratchOffset` says where a scratch buffer starts.
+    /// One kernel as a function, and one for each of its parts if it has several. `scratchOffset` says where a scratch buffer starts.
     member _.Kernel(kernel: KernelCode, scratchOffset: int -> int64) : string =
-        let page = Page(dialect, buffers)
-        KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf, foldOf, transposeOf).Print kernel
-        page.Function(kernel.Title, kernel.Name, scratchOffset)
+        let print title signature (emit: KernelPage -> Page -> unit) =
+            let page = Page(dialect, buffers)
+
+            emit (KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf, foldOf, transposeOf)) page
+            page.Function(title, signature, scratchOffset)
+
+        match kernel.Parts with
+        | [ _ ] -> print kernel.Title (dialect.Signature kernel.Name) (fun p _ -> p.Whole kernel)
+        | parts ->
+            let name k = $"{kernel.Name}Part{k}"
+
+            let functions =
+                parts
+                |> List.mapi (fun k part ->
+                    print $"part {k} of {kernel.Title}" (dialect.PartSignature(name k)) (fun p _ -> p.Part(kernel, part)))
+
+            let calls (p: KernelPage) (page: Page) =
+                p.Items(
+                    kernel,
+                    fun item ->
+                        for k in 0 .. parts.Length - 1 do
+                            page.Line $"{name k}(buffers, scratch, variables, {item});"
+                )
+
+            String.Join("\n", functions @ [ print kernel.Title (dialect.Signature kernel.Name) calls ])

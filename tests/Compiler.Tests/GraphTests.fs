@@ -134,7 +134,7 @@ let ``The verifier of loops finds a variable that is read before it is set`` () 
             Title = ""
             Nest = []
             Item = LoopVar("item", LoopKind.Sequential)
-            Body = [ Store(buffer, Address.Of 0L, Operand.Var x) ]
+            Parts = [ [ Store(buffer, Address.Of 0L, Operand.Var x) ] ]
             Step =
                 {
                     Kind = StepKind.Kernel
