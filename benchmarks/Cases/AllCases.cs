@@ -3,7 +3,11 @@ namespace Inference.Benchmarks.Cases;
 /// <summary>What can be measured.</summary>
 internal static class AllCases
 {
-    private static readonly Case[] All = [MppiCases.Small, MppiCases.Large, MppiCases.User];
+    private static readonly Case[] All =
+    [
+        MppiCases.Small, MppiCases.Large, MppiCases.User,
+        TrainingCases.Mlp, TrainingCases.Vae, TrainingCases.Gru,
+    ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(@case => @case.Name)];
 

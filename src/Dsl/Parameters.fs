@@ -43,11 +43,11 @@ type Initializer(name: string, numbers: int[] -> (int -> double) -> double[]) =
                 q[r] <- Array.map2 (fun a b -> a - along * b) q[r] q[s]
 
             let length = sqrt (Array.sumBy (fun a -> a * a) q[r])
-            q[r] <- q[r] |> Array.map (fun a -> gain * a / length)
+            q[r] <- q[r] |> Array.map (fun a -> a / length)
 
         Array.init (rows * columns) (fun k ->
             let r, c = k / columns, k % columns
-            if rows <= columns then q[r].[c] else q[c].[r])
+            gain * (if rows <= columns then q[r].[c] else q[c].[r]))
 
     override _.ToString() = name
     member internal _.Numbers = numbers
@@ -99,8 +99,13 @@ module Parameter =
         let initial = Func<uint64, double[]>(fun seed -> initializer.Numbers shape (draws name seed))
         Tensor(Op.Input(InputSlot(name, true, Location.unknown, initial)), [||], shape, DType.F32, [||])
 
-    /// The name of a parameter.
-    let nameOf (x: Tensor) =
+    let private slotOf (x: Tensor) =
         match x.Op with
-        | Op.Input slot -> slot.Name
+        | Op.Input slot when slot.IsParameter -> slot
         | _ -> Fail.model $"{x} is no parameter." "Pass what Parameter or a network's Parameters returned."
+
+    /// The name of a parameter.
+    let nameOf (x: Tensor) = (slotOf x).Name
+
+    /// The numbers that a parameter starts from at a seed, row-major.
+    let initial (x: Tensor) (seed: uint64) : double[] = (slotOf x).Initial.Invoke seed
