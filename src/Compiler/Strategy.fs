@@ -129,6 +129,28 @@ module Strategy =
         ]
         |> Set.ofList
 
+    /// For each node, how many cheap operations away it is from the one value that it is a function of; −1 if there is none.
+    let private distances (graph: Graph) : int[] =
+        let source = Array.init graph.Nodes.Length id
+        let distance = Array.create graph.Nodes.Length -1
+
+        let isConstant (n: Node) =
+            match n.Op with
+            | Op.Constant _ -> true
+            | _ -> false
+
+        for n in graph.Nodes do
+            if isElementwise n.Op && isCheap n then
+                let operands = n.Inputs |> Array.filter (fun i -> not (isConstant graph.Nodes[i]))
+
+                match operands |> Array.map (fun i -> source[i]) |> Array.distinct with
+                | [| one |] when graph.Nodes[one].Indices = n.Indices && graph.Nodes[one].Count = n.Count ->
+                    source[n.Id] <- one
+                    distance[n.Id] <- 1 + (operands |> Array.sumBy (fun i -> max 0 distance[i]))
+                | _ -> ()
+
+        distance
+
     /// `forced` nodes are placed whatever they are: outputs, and copies that carried values are taken from.
     let choose (graph: Graph) (roles: Roles) (products: HashSet<int>) (forced: int -> bool) : Strategy[] =
         let needs = needsMemory graph roles
@@ -171,6 +193,15 @@ module Strategy =
             && users
                |> Array.forall (fun u -> isElementwise graph.Nodes[u].Op && (inStep u || strategies[u] = Strategy.Inline))
 
+        let distances = distances graph
+
+        /// A few cheap operations on a value that is kept anyway: done again by each reader, also in another loop, not kept as well.
+        let isNear (n: Node) =
+            n.Count > unrolled
+            && distances[n.Id] > 0
+            && distances[n.Id] <= 3
+            && roles.Users[n.Id] |> Array.forall (fun u -> isElementwise graph.Nodes[u].Op)
+
         // readers first
         for n in Seq.rev graph.Nodes do
             let elementwise = isElementwise n.Op
@@ -191,7 +222,7 @@ module Strategy =
                            Roles.eliminated graph (fun _ -> -1) graph.Nodes[u]
                            |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
-                if onlyReduced || onlySteps n || (n.Count > unrolled && onlyElementwiseReader n) then
+                if onlyReduced || onlySteps n || isNear n || (n.Count > unrolled && onlyElementwiseReader n) then
                     strategies[n.Id] <- Strategy.Inline
 
         strategies
