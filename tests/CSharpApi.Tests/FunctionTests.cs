@@ -89,13 +89,13 @@ public sealed class FunctionTests : IDisposable
         using var square = _engine.Compile("square", (Tensor x) => Square(x));
         float[] input = [3];
         square.Run(input);
-        long before = GC.GetTotalAllocatedBytes(precise: true);
-        for (int k = 0; k < 100; k++)
+        Assert.Equal(0, Allocations.Of(() =>
         {
-            square.Run(input);
-        }
-
-        Assert.Equal(0, GC.GetTotalAllocatedBytes(precise: true) - before);
+            for (int k = 0; k < 100; k++)
+            {
+                square.Run(input);
+            }
+        }));
     }
 
     [Fact]

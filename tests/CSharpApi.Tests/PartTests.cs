@@ -72,13 +72,13 @@ public sealed class PartTests : IDisposable
         Assert.Equal(2 * 6 + 20, planner.Diagnostic("return"));
         planner.Act(state, three);
 
-        long before = GC.GetTotalAllocatedBytes(precise: true);
-        for (int k = 0; k < 100; k++)
+        Assert.Equal(0, Allocations.Of(() =>
         {
-            planner.Act(state, k % 2 == 0 ? two : three);
-        }
-
-        Assert.Equal(0, GC.GetTotalAllocatedBytes(precise: true) - before);
+            for (int k = 0; k < 100; k++)
+            {
+                planner.Act(state, k % 2 == 0 ? two : three);
+            }
+        }));
         Assert.Equal(3 * 6 + 30, planner.Diagnostic("return"));
     }
 
