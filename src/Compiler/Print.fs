@@ -246,6 +246,9 @@ type private KernelPage
 type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
     let helpers = SortedDictionary<string, string>(StringComparer.Ordinal)
 
+    /// The statements of the largest kernel of several parts that is printed as one method.
+    let largestWhole = 350
+
     /// The name of a function that folds sixteen accumulators: halves onto halves.
     let treeOf (op: Arith) t =
         let name = $"Tree{op}{t}"
@@ -273,7 +276,7 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
     /// Functions that the kernels call.
     member _.Helpers = helpers.Values |> List.ofSeq
 
-    /// One kernel as a function, and one for each of its parts if it has several. `scratchOffset` says where a scratch buffer starts.
+    /// One kernel as a function; if it is large, with a function for each of its parts. `scratchOffset` says where a scratch buffer starts.
     member _.Kernel(kernel: KernelCode, scratchOffset: int -> int64) : string =
         let print title signature (emit: KernelPage -> Page -> unit) =
             let page = Page(dialect, buffers)
@@ -282,7 +285,8 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
             page.Function(title, signature, scratchOffset)
 
         match kernel.Parts with
-        | [ _ ] -> print kernel.Title (dialect.Signature kernel.Name) (fun p _ -> p.Whole kernel)
+        | parts when parts.Length = 1 || VectorPage.Size kernel.Body <= largestWhole ->
+            print kernel.Title (dialect.Signature kernel.Name) (fun p _ -> p.Whole kernel)
         | parts ->
             let name k = $"{kernel.Name}Part{k}"
 

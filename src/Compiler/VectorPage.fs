@@ -60,16 +60,6 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
             | TransposeBlock _
             | ReduceLanes _ -> false)
 
-    let rec size (body: Statement list) =
-        body
-        |> List.sumBy (fun s ->
-            match s with
-            | Statement.Loop l -> size l.Body
-            | When(_, b) -> size b
-            | ReduceLanes r -> size r.LaneBody
-            | Philox _ -> 40
-            | _ -> 1)
-
     /// The most statements that stand in a row, with no loop between them: what has to share the registers.
     let rec longestRun (body: Statement list) =
         let folder (run, most) s =
@@ -78,7 +68,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
             | When(_, b) -> 0, max most (longestRun b)
             | ReduceLanes r -> 0, max most (longestRun r.LaneBody)
             | _ ->
-                let run = run + size [ s ]
+                let run = run + VectorPage.Size [ s ]
                 run, max most run
 
         body |> List.fold folder (0, 0) |> snd
@@ -197,6 +187,17 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
 
             page.Line $"for (int {l} = 0; {l} < {lanes}; {l}++) {page.Buffer b}[{position}] = {stored};"
 
+    /// The number of statements of a body, calls of the generator counted as what they cost in code.
+    static member Size(body: Statement list) : int =
+        body
+        |> List.sumBy (fun s ->
+            match s with
+            | Statement.Loop l -> VectorPage.Size l.Body
+            | When(_, b) -> VectorPage.Size b
+            | ReduceLanes r -> VectorPage.Size r.LaneBody
+            | Philox _ -> 40
+            | _ -> 1)
+
     member _.Vector = vector ()
 
     /// The type whose width masks have in the loop being printed.
@@ -207,7 +208,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
     /// How many vectors side by side a body leaves registers for, and a method that is small enough to be optimised.
     member _.CopiesOf(body) =
         let byRegisters = accumulatorRegisters () / max 1 (accumulators body)
-        let run, all = longestRun body, size body
+        let run, all = longestRun body, VectorPage.Size body
 
         (if run <= 90 && all <= 300 then 4
          elif run <= 200 && all <= 600 then 2
