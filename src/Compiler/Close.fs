@@ -136,6 +136,23 @@ type Closing private (options: CompileOptions) =
             let terms = elementwise (Op.Unary UnaryOp.Exp) [| binary BinaryOp.Sub sum back |] t
             binary BinaryOp.Add shift (elementwise (Op.Unary UnaryOp.Log) [| reduce ReduceOp.Sum terms |] t)
 
+    /// What an operation on numbers gives, or what it passes on unchanged. Only operations that every machine rounds alike.
+    let tryFold (op: Op) (inputs: int[]) (shape: int[]) (dtype: DType) : int option =
+        let number (id: int) =
+            match nodes[id].Op with
+            | Op.Constant [| v |] when nodes[id].DType.IsFloat -> Some v
+            | _ -> None
+
+        let constant (v: double) = Some(scalar (if dtype = DType.F32 then double (float32 v) else v) shape dtype)
+
+        match op, inputs |> Array.map number with
+        | Op.Unary(UnaryOp.Neg | UnaryOp.Abs | UnaryOp.Sqrt as u), [| Some a |] -> constant (Scalars.unary u a)
+        | Op.Binary(BinaryOp.Add | BinaryOp.Sub | BinaryOp.Mul | BinaryOp.Div as b), [| Some x; Some y |] ->
+            constant (Scalars.binary b dtype x y)
+        | Op.Binary BinaryOp.Mul, [| Some 1.0; None |] -> Some inputs[1]
+        | Op.Binary(BinaryOp.Mul | BinaryOp.Div), [| None; Some 1.0 |] -> Some inputs[0]
+        | _ -> None
+
     let rec close (x: Tensor) =
         let inputs = x.Inputs |> Array.map (fun i -> ids[i])
 
@@ -153,7 +170,11 @@ type Closing private (options: CompileOptions) =
 
                 add (Op.Final(partOf s k)) inputs x.Shape (settle x.DType) x.Indices
             | Op.Convert when nodes[inputs[0]].DType = settle x.DType -> inputs[0]
-            | op -> add op inputs x.Shape (settle x.DType) x.Indices
+            | op ->
+                let dtype = settle x.DType
+
+                tryFold op inputs x.Shape dtype
+                |> Option.defaultWith (fun () -> add op inputs x.Shape dtype x.Indices)
 
         ids[x] <- id
 

@@ -3,7 +3,7 @@ namespace Inference.Compiler
 open System
 open Inference
 
-/// Scalar arithmetic of the language in double precision, for the interpreter.
+/// Scalar arithmetic of the language in double precision, for the interpreter and for what is known before a program runs.
 [<RequireQualifiedAccess>]
 module Scalars =
     /// erf by its Taylor series near 0 and the continued fraction of erfc elsewhere (Abramowitz & Stegun 7.1.5, 7.1.14).

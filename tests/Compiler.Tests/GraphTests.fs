@@ -44,6 +44,29 @@ let private loopsAround (schedule: string) (mark: string) =
     |> snd
 
 [<Fact>]
+let ``Arithmetic on numbers is done before the program runs`` () =
+    let program =
+        build "folded" (fun b ->
+            let x = b.Input("x", [| 9 |], DType.F32)
+            let third = Build.scalar DType.F32 1.0 / Build.scalar DType.F32 3.0
+            b.Output("y", x * (third * 3.0) / 1.0 + L.Sqrt(Build.scalar DType.F32 2.0)))
+
+    let graph = (closed program).Graph
+    // a third is rounded to single precision before it is multiplied again: the product is 1
+    Assert.Equal(
+        1,
+        count
+            (fun op ->
+                match op with
+                | Op.Binary _
+                | Op.Unary _ -> true
+                | _ -> false)
+            graph
+    )
+
+    Oracle.agrees program [ "x", numbers 1 9 ]
+
+[<Fact>]
 let ``Equal values are computed once, and what nobody reads never`` () =
     let program =
         build "shared" (fun b ->
