@@ -146,6 +146,7 @@ type Closing private (options: CompileOptions) =
         let constant (v: double) = Some(scalar (if dtype = DType.F32 then double (float32 v) else v) shape dtype)
 
         match op, inputs |> Array.map number with
+        | (Op.Broadcast _ | Op.Reshape | Op.Transpose _), [| Some a |] -> constant a
         | Op.Unary(UnaryOp.Neg | UnaryOp.Abs | UnaryOp.Sqrt as u), [| Some a |] -> constant (Scalars.unary u a)
         | Op.Binary(BinaryOp.Add | BinaryOp.Sub | BinaryOp.Mul | BinaryOp.Div as b), [| Some x; Some y |] ->
             constant (Scalars.binary b dtype x y)
