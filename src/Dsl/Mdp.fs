@@ -82,8 +82,25 @@ module Mdp =
     let private unknownTime () =
         Tensor(Op.Input(InputSlot("time", false, Location.unknown)), [||], [||], DType.F32, [||])
 
-    /// Traces a program once, every draw at its mean, in the type of a draw.
-    let private dryRun (program: Prob<'T>) = Prob.trace (fun _ d -> Build.convert d.DType d.Mean) program |> ignore
+    /// What was traced of unknown values without indices: an index of the result is one that the part itself has made.
+    let private closed (mdp: Mdp<'S, 'A, 'G>) part (values: Tensor[]) =
+        for x in values do
+            match Array.tryHead x.Indices with
+            | Some i ->
+                Fail.model
+                    $"{part} of \"{mdp.Name}\" still varies over \"{i.Name}\", which it has made itself."
+                    $"Reduce it: a sum, mean, maximum or expectation over \"{i.Name}\"."
+            | None -> ()
+
+    /// Traces a program once, every draw at its mean, in the type of a draw and over the site's plates.
+    let private dryRun (mdp: Mdp<'S, 'A, 'G>) part (program: Prob<'T>) =
+        let value, trace = Prob.trace (fun _ d -> Build.convert d.DType d.Mean) program
+        closed mdp part (Record.toTensors value)
+
+        if trace.Factors.Count > 0 then
+            Fail.model
+                $"{part} of \"{mdp.Name}\" has a factor or an observation, which would have no effect on its decisions."
+                "Put what is to be weighed into the reward: planning weighs rewards alone."
 
     /// Traces a part once, when it is defined, so that what is wrong with it is found there.
     let private tried (mdp: Mdp<'S, 'A, 'G>) (trace: 'S -> 'A -> 'G -> Tensor -> unit) =
@@ -102,22 +119,22 @@ module Mdp =
 
     let start program (mdp: Mdp<'S, 'A, 'G>) =
         let program = Prob.map (state mdp "The start") program
-        tried mdp (fun _ _ _ _ -> dryRun program)
+        tried mdp (fun _ _ _ _ -> dryRun mdp "The start" program)
         { mdp with Start = Some program }
 
     let stepWith (f: 'S -> 'A -> 'G -> Tensor -> 'S) (mdp: Mdp<'S, 'A, 'G>) =
         let f s a g t = f s a g t |> state mdp "The step"
-        tried mdp (fun s a g t -> f s a g t |> ignore)
+        tried mdp (fun s a g t -> f s a g t |> Record.toTensors |> closed mdp "The step")
         { mdp with Transition = Some(Transition.Deterministic f) }
 
     let transitionWith (f: 'S -> 'A -> 'G -> Tensor -> Prob<'S>) (mdp: Mdp<'S, 'A, 'G>) =
         let f s a g t = f s a g t |> Prob.map (state mdp "The step")
-        tried mdp (fun s a g t -> dryRun (f s a g t))
+        tried mdp (fun s a g t -> dryRun mdp "The step" (f s a g t))
         { mdp with Transition = Some(Transition.Stochastic f) }
 
     let rewardWith (f: 'S -> 'A -> 'G -> Tensor -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
         let f s a g t = f s a g t |> scalar mdp "reward"
-        tried mdp (fun s a g t -> f s a g t |> ignore)
+        tried mdp (fun s a g t -> closed mdp "The reward" [| f s a g t |])
         { mdp with Reward = Some f }
 
     /// The next state, a function of state and action.
@@ -128,7 +145,7 @@ module Mdp =
 
     let terminalValue (f: 'S -> 'G -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
         let f s g = f s g |> scalar mdp "terminal value"
-        tried mdp (fun s _ g _ -> f s g |> ignore)
+        tried mdp (fun s _ g _ -> closed mdp "The terminal value" [| f s g |])
         { mdp with TerminalValue = Some f }
 
     let termination (f: 'S -> 'G -> Tensor) (mdp: Mdp<'S, 'A, 'G>) =
@@ -140,7 +157,7 @@ module Mdp =
 
             x
 
-        tried mdp (fun s _ g _ -> test s g |> ignore)
+        tried mdp (fun s _ g _ -> closed mdp "The termination" [| test s g |])
         { mdp with Termination = Some test }
 
     let observe (f: 'S -> Distribution) (mdp: Mdp<'S, 'A, 'G>) =

@@ -139,8 +139,11 @@ type ProgramBuilder(name: string) =
         unique "output" outputName
         outputs.Add(outputName, x)
 
-    /// Closes the program. An index that escapes is an error.
-    member _.Build() : Program =
+    /// Closes the program. An index that escapes is an error. Parameters that nobody asked for become states from seed 0.
+    member b.Build() : Program =
+        let roots = Seq.append (Seq.map snd outputs) (states |> Seq.map (fun s -> s.Next)) |> Array.ofSeq
+        b.Parameters(roots, 0UL) |> ignore
+
         let escaping what (x: Tensor) =
             match Array.tryHead x.Indices with
             | Some i ->

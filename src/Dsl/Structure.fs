@@ -165,7 +165,7 @@ module Structure =
     /// leaves the loop, free in the index. It is traced again when the carried values turn out to vary over more indices than
     /// their starts, so it must be pure. `backward` takes the steps from the last to the first.
     let scanIn (backward: bool) (index: FreeIndex) (inits: Tensor[]) (step: Tensor[] -> Tensor[] * 'r) : Tensor[] * 'r =
-        let rec trace (carried: FreeIndex[][]) =
+        let rec trace times (carried: FreeIndex[][]) =
             let scan = Scan(index, backward, inits)
 
             let carries =
@@ -194,7 +194,16 @@ module Structure =
                 scan.Bind(carries, nexts)
                 scan, results
             else
-                trace after
+                // an index reaches all carried values within as many steps as there are values
+                if times > inits.Length + 1 then
+                    let k = Seq.findIndex (fun k -> after[k].Length > carried[k].Length) (seq { 0 .. inits.Length - 1 })
+                    let i = Array.last after[k]
+
+                    Fail.model
+                        $"The loop over \"{index.Name}\" carries a value {k} that varies over \"{i.Name}\", an index that each step makes anew."
+                        $"Reduce it inside the step, or make \"{i.Name}\" outside the loop."
+
+                trace (times + 1) after
 
         for x in inits do
             if Array.contains index x.Indices then
@@ -202,7 +211,7 @@ module Structure =
                     $"The loop over \"{index.Name}\" starts from a value that varies over \"{index.Name}\"."
                     "Start from a value of one step."
 
-        let scan, results = trace (inits |> Array.map (fun x -> x.Indices))
+        let scan, results = trace 1 (inits |> Array.map (fun x -> x.Indices))
 
         let finals =
             inits

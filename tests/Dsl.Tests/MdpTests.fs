@@ -20,6 +20,8 @@ type Push =
 
 type Goal = { Target: Tensor }
 
+type Escape = { X: Tensor }
+
 type Room =
     {
         [<Discrete(3)>]
@@ -144,3 +146,25 @@ let ``A discount is above 0 and at most 1, a temperature above 0`` () =
     let optimal = flight |> Mdp.optimal 0.1
     Assert.Equal((0.1, PlanningSemantics.FixedDynamics), (optimal.Temperature, optimal.Semantics))
     Assert.Equal(PlanningSemantics.ExactPosterior, (flight |> Mdp.optimalIn PlanningSemantics.ExactPosterior 0.1).Semantics)
+
+[<Fact>]
+let ``An index that a part makes and does not reduce is refused`` () =
+    let made () = L.Convert(Structure.position (L.PlateIndex("k", 4)), DType.F32)
+    let process' = Mdp.define<Escape, Escape, NoSettings> "escaping"
+
+    refuses "The step of \"escaping\" still varies over \"k\", which it has made itself." (fun () ->
+        process' |> Mdp.step (fun s _ -> { X = s.X + made () }))
+
+    refuses "The reward of \"escaping\" still varies over \"k\", which it has made itself." (fun () ->
+        process' |> Mdp.reward (fun s _ -> s.X + made ()))
+
+[<Fact>]
+let ``A factor inside a step is refused`` () =
+    let weighed =
+        prob {
+            do! Prob.factor (L.Fill 1.0)
+            return { X = L.Fill 0.0 }
+        }
+
+    refuses "The step of \"weighed\" has a factor or an observation, which would have no effect on its decisions." (fun () ->
+        Mdp.define<Escape, Escape, NoSettings> "weighed" |> Mdp.transition (fun _ _ -> weighed))

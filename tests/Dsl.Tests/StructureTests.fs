@@ -223,3 +223,9 @@ let ``Draws vary over their plates and times and over what their key varies over
     Assert.Equal<int[]>([| 3 |], x.Shape)
     Assert.Equal(DType.F32, x.DType)
     Assert.Equal(DType.U32, (Structure.random RandomKind.Word [ i ] [] 0 key [||]).DType)
+
+[<Fact>]
+let ``A loop whose step makes an index anew and carries it is refused`` () =
+    refuses "The loop over \"t\" carries a value 0 that varies over \"k\", an index that each step makes anew." (fun () ->
+        Structure.scan (L.TimeIndex("t", 3)) [| scalar 0.0 |] (fun c ->
+            [| c[0] + L.Convert(Structure.position (L.PlateIndex("k", 4)), DType.F32) |], ()))
