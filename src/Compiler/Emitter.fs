@@ -11,7 +11,7 @@ type Emitter private (parent: Emitter option, nextId: int ref) =
     let loopValues = Dictionary<LoopVar, Var>(HashIdentity.Reference)
 
     let philox =
-        Dictionary<struct (Operand * Operand * Operand * Operand * Operand), Operand[]>(HashIdentity.Structural)
+        Dictionary<struct (Operand * Operand * Operand * Operand * Operand * Operand), Operand[]>(HashIdentity.Structural)
 
     let products = Dictionary<Var, struct (Operand * Operand)>(HashIdentity.Reference)
     let none = Operand.Int(ScalarType.Bool, -1L)
@@ -94,7 +94,7 @@ type Emitter private (parent: Emitter option, nextId: int ref) =
 
     /// The four words of a counter (its third word is `block`, its fourth `attempt`), computed once in this block.
     member e.PhiloxWords(counter: Operand[], key: Operand[]) : Operand[] =
-        let id = struct (counter[0], counter[1], counter[2], counter[3], key[0])
+        let id = struct (counter[0], counter[1], counter[2], counter[3], key[0], key[1])
 
         match philox.TryGetValue id with
         | true, words -> words

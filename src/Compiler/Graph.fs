@@ -54,7 +54,7 @@ module Graph =
 
     let private digest (values: double[]) =
         if values.Length <= 16 then
-            values |> Array.map (fun v -> v.ToString("R")) |> list
+            values |> Array.map (fun v -> v.ToString("R", Globalization.CultureInfo.InvariantCulture)) |> list
         else
             let bytes = Array.collect (fun (v: double) -> BitConverter.GetBytes v) values
             $"{values.Length} numbers {Convert.ToHexString(Security.Cryptography.SHA256.HashData bytes)}"

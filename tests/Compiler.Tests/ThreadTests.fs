@@ -41,7 +41,7 @@ let private program =
         b.Next(mean, L.Stack(L.Expectation(rollout, w, u), t)))
 
 let private compiled threads =
-    let engine = new Engine(EngineOptions(Threads = threads, Cache = false))
+    let engine = new Engine(EngineOptions(Threads = threads, TakesOver = false, Cache = false))
     let executable = engine.Compile program
     executable.SetInput(0, ReadOnlySpan<double> [| 3.0; 5.0 |])
     engine, executable
