@@ -187,7 +187,17 @@ type Language private () =
     /// The value at one position of the index (clamped).
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
 
-    static member private StackForRanking(index: FreeIndex, x: Tensor) = Structure.stackWith Double.NegativeInfinity index x
+    /// What stands for values behind a run-time count comes last in every order.
+    static member private StackForRanking(index: FreeIndex, x: Tensor) =
+        let lowest =
+            match x.DType with
+            | DType.F32
+            | DType.F64 -> Double.NegativeInfinity
+            | DType.I32 -> double Int32.MinValue
+            | DType.U32
+            | DType.Bool -> 0.0
+
+        Structure.stackWith lowest index x
 
     /// The positions of the k largest of a scalar over an index, largest first.
     static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))
