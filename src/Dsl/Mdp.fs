@@ -216,7 +216,7 @@ module Flat =
             |> Array.map (fun x -> Build.convert DType.F32 x |> Shapes.reshape [| x.Count |])
             |> Shapes.concat 0
 
-    /// Values held to a space's limits; values that must be whole are rounded down.
+    /// Values held to a space's limits; NaN stays NaN.
     let clip (space: Space) (value: 'T) : 'T =
         Array.map2
             (fun (l: Leaf) (x: Tensor) ->

@@ -12,6 +12,8 @@ internal sealed record Nothing;
 
 internal sealed record Push(Tensor Force);
 
+internal sealed record Flow([Within(2, 5)] Tensor Value);
+
 internal sealed record Goal([Size(2)] Tensor Target);
 
 internal sealed record Drone([Size(2)] Tensor Position, Tensor Battery);
