@@ -107,16 +107,19 @@ module Prob =
     /// Refuses parameters out of range: known ones now, computed ones when the engine runs in checked mode.
     let private require path location (value: Tensor) (distribution: Distribution) =
         let check (x: Tensor) (r: Requirement) =
-            match r.Value.Op with
-            | Op.Constant values ->
-                (match values |> Array.tryFind (r.HoldsFor >> not) with
+            match Known.numbers r.Value with
+            | Some values ->
+                (match values |> Array.tryFind (fun v -> not (r.HoldsFor v && Double.IsFinite v)) with
                  | Some bad ->
                      Fail.at
                          location
                          $"The site \"{path}\" has a {distribution.Name} that needs {r.Text}; {bad} came."
-                         "Give a parameter in range."
+                         (if Double.IsFinite bad then
+                              "Give a parameter in range."
+                          else
+                              "Give a finite number.")
                  | None -> x)
-            | _ ->
+            | None ->
                 let holds = r.Holds r.Value
 
                 let spec =
