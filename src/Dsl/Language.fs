@@ -225,6 +225,32 @@ type Language private () =
 
         struct (Record.ofTensors<'C> finals, results)
 
+    /// Takes steps while a condition holds, at most `limit` of them; each value of a plate stops for itself. What comes out is the record
+    /// carried last and the number of steps taken. Derivatives are those of the steps taken.
+    static member While<'C>(limit: int, start: 'C, condition: Func<'C, Tensor>, step: Func<'C, 'C>) : struct ('C * Tensor) =
+        let finals, taken =
+            Iteration.boundedWhile
+                limit
+                (Record.toTensors start)
+                (fun c -> condition.Invoke(Record.ofTensors<'C> c))
+                (fun c -> Record.toTensors (step.Invoke(Record.ofTensors<'C> c)))
+
+        struct (Record.ofTensors<'C> finals, taken)
+
+    /// The x with x = f(x, θ), by iterating until no element moves by more than the tolerance, at most `limit` times. Its derivative by
+    /// θ is implicit and needs nothing of the path: that of the equation, found by as many iterations.
+    static member FixedPoint<'X, 'P>(limit: int, tolerance: double, start: 'X, parameters: 'P, f: Func<'X, 'P, 'X>) : 'X =
+        Iteration.fixedPoint limit tolerance (Record.toTensors start) (Record.toTensors parameters) (fun x p ->
+            Record.toTensors (f.Invoke(Record.ofTensors<'X> x, Record.ofTensors<'P> p)))
+        |> Record.ofTensors<'X>
+
+    /// The lower triangular L with L·Lᵀ = A, for a positive definite matrix [n, n]; only its symmetric part counts.
+    static member Cholesky(a: Tensor) : Tensor = Factorisations.cholesky a
+
+    /// The x of L·x = b, or Lᵀ·x = b, for a lower triangular L of shape [n, n] and a b of shape [n] or [n, m].
+    static member TriangularSolve(l: Tensor, b: Tensor, [<Optional; DefaultParameterValue(false)>] transpose: bool) : Tensor =
+        Factorisations.triangularSolve l transpose b
+
     // Derivatives. What they are taken by is a tensor or a record of tensors: inputs, parameters, or any values on the way.
 
     /// The gradient of a scalar. An index that a value does not have is summed over.
