@@ -55,9 +55,29 @@ type Language private () =
     static member Sigmoid(x: Tensor) = 0.5 * Build.unary UnaryOp.Tanh (0.5 * x) + 0.5
 
     /// log(1 + exp x), without overflow.
-    static member Softplus(x: Tensor) =
-        Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
-        + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x)))
+    static member Softplus(x: Tensor) = Special.softplus x
+
+    /// log(1 / (1 + exp(−x))), without overflow.
+    static member LogSigmoid(x: Tensor) = Special.logSigmoid x
+
+    /// sign(x)·log(1 + |x|): Hafner et al., 2023.
+    static member Symlog(x: Tensor) = Special.symlog x
+    /// sign(x)·(exp|x| − 1), which undoes Symlog.
+    static member Symexp(x: Tensor) = Special.symexp x
+    /// log Γ(x), x > 0; +∞ at 0, NaN below. Relative error below 1e-13 (single precision: 1e-6), at the zeros 1 and 2 too.
+    static member LogGamma(x: Tensor) = Special.logGamma x
+    /// The derivative of LogGamma, x > 0; NaN elsewhere. Error below 1e-13 (single precision: 1e-6) of the larger of its size and 1.
+    static member Digamma(x: Tensor) = Special.digamma x
+    /// The derivative of Digamma, x > 0; NaN elsewhere. Relative error below 1e-12 (single precision: 2e-6).
+    static member Trigamma(x: Tensor) = Special.polygamma 1 x
+    /// log B(a, b) = log Γ(a) + log Γ(b) − log Γ(a + b), a and b > 0, without the loss of digits of that difference.
+    static member LogBeta(a: Tensor, b: Tensor) = Special.logBeta a b
+    /// log Φ(x), the log of the standard normal's distribution function. Relative error below 1e-12 (single precision: 1e-5 far in the upper
+    /// tail, where the value is as small as Φ(−x)).
+    static member LogNormalCdf(x: Tensor) = Special.logNormalCdf x
+    /// Φ⁻¹(p), the standard normal's quantile, 0 < p < 1; NaN elsewhere. Error below 1e-12 (single precision: 2e-6) of the larger of its
+    /// size and 1.
+    static member NormalQuantile(p: Tensor) = Special.normalQuantile p
 
     static member Relu(x: Tensor) = Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
 
