@@ -157,12 +157,13 @@ module Prob =
             let path = (c.Enter name).Path
             c.Trace.Claim(path, location)
 
-            let drawn =
+            let drawn, score =
                 match c.Source with
                 | Draw _ ->
                     let key = (keyOf c path).Value
-                    distribution.Draw { Key = key; Plates = c.Plates; Times = c.Times }
-                | Choose f -> f path distribution None
+                    let x, score = distribution.DrawScored { Key = key; Plates = c.Plates; Times = c.Times }
+                    x, Some score
+                | Choose f -> f path distribution None, None
 
             let value = require path location drawn distribution
 
@@ -172,7 +173,7 @@ module Prob =
                     Location = location
                     Distribution = distribution
                     Value = value
-                    LogDensity = lazy (distribution.LogDensity value)
+                    LogDensity = score |> Option.defaultWith (fun () -> lazy (distribution.LogDensity value))
                     IsObserved = false
                     Plates = c.Plates
                     Times = c.Times

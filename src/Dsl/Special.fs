@@ -143,7 +143,9 @@ module Special =
         let near = z * polynomial nearTwo z + below 1.5 -l l
         // the series is only for arguments where it is finite
         let large =
-            x * (l - 1.0) - 0.5 * l + halfLogTwoPi + stirlingSeries (Build.binary BinaryOp.Max (number x far) x)
+            (x - 0.5) * (l - 1.0) - 0.5
+            + halfLogTwoPi
+            + stirlingSeries (Build.binary BinaryOp.Max (number x far) x)
 
         below far near large |> withSlope "logGamma" digamma x
 
