@@ -222,7 +222,7 @@ module Prob =
 
     /// The log-density; where a mask hides the value, which may be missing, that of the mean stands in, so that derivatives stay finite.
     let private logDensity (c: ProbContext) (distribution: Distribution) (value: Tensor) =
-        if isNull c.Mask || not value.DType.IsFloat then
+        if isNull c.Mask || not value.DType.IsFloat || not (distribution.Knows Statistic.Mean) then
             weighed c (distribution.LogDensity value)
         else
             let mean = Build.convert value.DType distribution.Mean
@@ -248,19 +248,24 @@ module Prob =
         c.Trace.Claim(r.Path, r.Location)
         let r = ask c.Handlers r
 
-        let value =
+        let value, drawn =
             match r.Value, c.Source with
             | null, Draw _ ->
                 let key = (keyOf c r.Path).Value
-                r.Distribution.Draw { Key = key; Plates = c.Plates; Times = c.Times }
-            | null, Choose f -> fits r (f r.Path r.Distribution None)
-            | given, _ -> fits r given
+                let value, density = r.Distribution.DrawScored { Key = key; Plates = c.Plates; Times = c.Times }
+                value, Some density
+            | null, Choose f -> fits r (f r.Path r.Distribution None), None
+            | given, _ -> fits r given, None
 
         if r.IsFixed then
             r.Pass value
         else
             let value = require r.Path r.Location value r.Distribution
-            let density = lazy (logDensity c r.Distribution value)
+
+            let density =
+                match drawn with
+                | Some known -> lazy (weighed c known.Value)
+                | None -> lazy (logDensity c r.Distribution value)
 
             if r.IsObserved && not r.IsHidden then
                 c.Trace.Weigh(sumOut c density.Value)
