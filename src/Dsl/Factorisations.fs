@@ -30,12 +30,22 @@ module Factorisations =
     /// The lower triangle with half the diagonal, of a matrix.
     let private halfLower (a: Tensor) =
         let n = a.Shape[0]
-        let weights = Array.init (n * n) (fun k -> let i, j = k / n, k % n in if i > j then 1.0 elif i = j then 0.5 else 0.0)
+
+        let weights =
+            Array.init (n * n) (fun k ->
+                let i, j = k / n, k % n in
+
+                if i > j then 1.0
+                elif i = j then 0.5
+                else 0.0)
+
         a * Build.constantOf a.DType [| n; n |] weights
 
     let private lower (a: Tensor) =
         let n = a.Shape[0]
-        a * Build.constantOf a.DType [| n; n |] (Array.init (n * n) (fun k -> if k / n >= k % n then 1.0 else 0.0))
+
+        a
+        * Build.constantOf a.DType [| n; n |] (Array.init (n * n) (fun k -> if k / n >= k % n then 1.0 else 0.0))
 
     /// Substitution: column after column, what is solved is taken off what is left.
     let private substitute (l: Tensor) (upper: bool) (b: Tensor) =
@@ -47,7 +57,14 @@ module Factorisations =
             Structure.scanIn upper column [| b |] (fun c ->
                 let row = Shapes.gather coefficients (Structure.position column)
                 let mask = at column n
-                let x = pick mask c[0] / (if b.Shape.Length = 1 then pick mask row else Build.fill [| b.Shape[1] |] (pick mask row))
+
+                let x =
+                    pick mask c[0]
+                    / (if b.Shape.Length = 1 then
+                           pick mask row
+                       else
+                           Build.fill [| b.Shape[1] |] (pick mask row))
+
                 let taken = if b.Shape.Length = 1 then row * Build.fill [| n |] x else outer row x
                 [| c[0] - taken |], x)
 
@@ -59,7 +76,9 @@ module Factorisations =
         let n = square "TriangularSolve" l
 
         if (b.Shape.Length <> 1 && b.Shape.Length <> 2) || b.Shape[0] <> n || b.DType <> l.DType then
-            Fail.model $"TriangularSolve with a matrix {l} cannot solve for {b}." $"Give a right-hand side of shape [{n}] or [{n}, m] of the same type."
+            Fail.model
+                $"TriangularSolve with a matrix {l} cannot solve for {b}."
+                $"Give a right-hand side of shape [{n}] or [{n}, m] of the same type."
 
         let rule =
             {

@@ -7,8 +7,7 @@ open System.Collections.Generic
 /// that gives a site a value decides it. Sites are named by their paths within the program that is handled.
 [<RequireQualifiedAccess>]
 module Handle =
-    let private inner (c: ProbContext) (path: string) =
-        if c.Path = "" then path else path.Substring(c.Path.Length + 1)
+    let private inner (c: ProbContext) (path: string) = if c.Path = "" then path else path.Substring(c.Path.Length + 1)
 
     let private under (handler: ProbContext -> string -> SiteRequest -> SiteRequest) (body: Prob<'T>) =
         Prob<'T>(fun c ->
@@ -32,31 +31,22 @@ module Handle =
 
             match wanted |> Seq.tryFind (met.Contains >> not) with
             | Some absent ->
-                let present = Seq.append met others |> Seq.distinct |> Seq.map (fun p -> $"\"{p}\"") |> String.concat ", "
+                let present =
+                    Seq.append met others |> Seq.distinct |> Seq.map (fun p -> $"\"{p}\"") |> String.concat ", "
+
                 Fail.model $"{what} names the site \"{absent}\", which the program does not make." $"It makes {present}."
             | None -> result)
 
     /// The given sites are observed: each has its value, and its log-density weighs the run.
     let condition (values: IReadOnlyDictionary<string, Tensor>) (body: Prob<'T>) : Prob<'T> =
         let observe path (r: SiteRequest) =
-            if isNull r.Value then
-                { r with
-                    Value = values[path]
-                    IsObserved = true
-                }
-            else
-                r
+            if isNull r.Value then { r with Value = values[path]; IsObserved = true } else r
 
         named "Condition" values.Keys observe body
 
     /// The given sites are set from outside, Pearl's do(x): they are no random choices any more and do not weigh the run.
     let intervene (values: IReadOnlyDictionary<string, Tensor>) (body: Prob<'T>) : Prob<'T> =
-        let set path (r: SiteRequest) =
-            { r with
-                Value = values[path]
-                IsObserved = false
-                IsFixed = true
-            }
+        let set path (r: SiteRequest) = { r with Value = values[path]; IsObserved = false; IsFixed = true }
 
         named "Intervene" values.Keys set body
 
@@ -71,16 +61,7 @@ module Handle =
 
     /// Observed sites are drawn as the others are: what the model predicts.
     let predict (body: Prob<'T>) : Prob<'T> =
-        under
-            (fun _ _ r ->
-                if r.IsObserved then
-                    { r with
-                        Value = null
-                        IsObserved = false
-                    }
-                else
-                    r)
-            body
+        under (fun _ _ r -> if r.IsObserved then { r with Value = null; IsObserved = false } else r) body
 
     /// Hides sites from handlers further out and from the trace: they are drawn, and not scored. No names: all.
     let block (names: string seq) (body: Prob<'T>) : Prob<'T> =

@@ -42,7 +42,13 @@ module Iteration =
     /// The x with x = f(x, θ), by iterating f until no element moves by more than the tolerance, at most `limit` times. The derivative
     /// is implicit, whatever the path that led to x: ẋ = (∂f/∂x)·ẋ + (∂f/∂θ)·θ̇, by iterating that `limit` times. θ are the arguments;
     /// f must be a contraction around x.
-    let fixedPoint (limit: int) (tolerance: double) (start: Tensor[]) (arguments: Tensor[]) (f: Tensor[] -> Tensor[] -> Tensor[]) : Tensor[] =
+    let fixedPoint
+        (limit: int)
+        (tolerance: double)
+        (start: Tensor[])
+        (arguments: Tensor[])
+        (f: Tensor[] -> Tensor[] -> Tensor[])
+        : Tensor[] =
         let held = arguments |> Array.map Calculus.stopGradient
         let n = start.Length
         let start = start |> Array.map Calculus.stopGradient

@@ -249,11 +249,8 @@ type Language private () =
     /// carried last and the number of steps taken. Derivatives are those of the steps taken.
     static member While<'C>(limit: int, start: 'C, condition: Func<'C, Tensor>, step: Func<'C, 'C>) : struct ('C * Tensor) =
         let finals, taken =
-            Iteration.boundedWhile
-                limit
-                (Record.toTensors start)
-                (fun c -> condition.Invoke(Record.ofTensors<'C> c))
-                (fun c -> Record.toTensors (step.Invoke(Record.ofTensors<'C> c)))
+            Iteration.boundedWhile limit (Record.toTensors start) (fun c -> condition.Invoke(Record.ofTensors<'C> c)) (fun c ->
+                Record.toTensors (step.Invoke(Record.ofTensors<'C> c)))
 
         struct (Record.ofTensors<'C> finals, taken)
 

@@ -34,6 +34,8 @@ type SiteRequest =
         IsFixed: bool
         /// Not seen by handlers further out, nor by the trace.
         IsHidden: bool
+        /// What is drawn is a constant to derivatives, also in its own density.
+        IsHeld: bool
         /// What the rest of the program sees of the value.
         Pass: Tensor -> Tensor
     }
@@ -252,8 +254,13 @@ module Prob =
             match r.Value, c.Source with
             | null, Draw _ ->
                 let key = (keyOf c r.Path).Value
-                let value, density = r.Distribution.DrawScored { Key = key; Plates = c.Plates; Times = c.Times }
-                value, Some density
+                let draws = { Key = key; Plates = c.Plates; Times = c.Times }
+
+                if r.IsHeld then
+                    Calculus.stopGradient (r.Distribution.Draw draws), None
+                else
+                    let value, density = r.Distribution.DrawScored draws
+                    value, Some density
             | null, Choose f -> fits r (f r.Path r.Distribution None), None
             | given, _ -> fits r given, None
 
@@ -295,6 +302,7 @@ module Prob =
             IsObserved = not (isNull value)
             IsFixed = false
             IsHidden = false
+            IsHeld = false
             Pass = id
         }
 
