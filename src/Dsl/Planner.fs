@@ -36,7 +36,7 @@ type Noise private (values: double[]) =
     member _.Values = values
 
     static member Of(values: double[]) =
-        match values |> Array.tryFind (fun v -> not (v > 0.0 && System.Double.IsFinite v)) with
+        match values |> Array.tryFind (Known.isPositiveSingle >> not) with
         | Some bad -> Fail.model $"A noise is a standard deviation above 0; {bad} came." "Choose it in the action's own units."
         | None when values.Length = 0 -> Fail.model "A noise needs at least one number." "Give one for all actions, or one for each."
         | None -> Noise values
@@ -106,7 +106,12 @@ module Planner =
             let settings = b.Input("settings", [| max 1 mdp.SettingsSpace.Count |], DType.F32)
             let seed = words b "seed"
             let step = b.State("step", [||], DType.U32, [| 0.0 |])
-            let start = rest mdp.ActionSpace |> Array.replicate horizon |> Array.concat
+
+            let start =
+                match Array.distinct (rest mdp.ActionSpace) with
+                | [| one |] -> [| one |]
+                | _ -> rest mdp.ActionSpace |> Array.replicate horizon |> Array.concat
+
             let plan = b.State("plan", [| horizon; actions |], DType.F32, start)
             let time = Language.TimeIndex("step", horizon)
 

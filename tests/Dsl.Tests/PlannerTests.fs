@@ -35,7 +35,8 @@ let ``A noise is one or more standard deviations above 0`` () =
     Assert.Equal<double[]>([| 0.5 |], (Noise.op_Implicit 0.5).Values)
     Assert.Equal<double[]>([| 0.5; 2.0 |], (Noise.op_Implicit [| 0.5; 2.0 |]).Values)
 
-    for bad in [ 0.0; -1.0; nan; infinity ] do
+    // also what single precision takes for 0 or infinity
+    for bad in [ 0.0; -1.0; nan; infinity; 1e-50; 1e39 ] do
         refuses $"A noise is a standard deviation above 0; {bad} came." (fun () -> Noise.Of [| 1.0; bad |])
 
     refuses "A noise needs at least one number." (fun () -> Noise.Of [||])
