@@ -157,7 +157,13 @@ module internal Densities =
 
         let settled = given |> List.filter (isLiteral >> not)
         let types = (if settled.IsEmpty then given else settled) |> List.map (fun p -> p.DType)
-        let dtype = if List.contains DType.F64 types then DType.F64 else types.Head
+
+        let dtype =
+            if List.contains DType.F64 types then
+                DType.F64
+            else
+                types |> List.tryFind (fun t -> t.IsFloat) |> Option.defaultValue types.Head
+
         let shape = List.tryHead shapes |> Option.defaultValue [||]
 
         [
