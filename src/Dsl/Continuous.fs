@@ -105,7 +105,11 @@ type TruncatedNormal private (p: Tensor list) =
     member _.High = high
 
     override _.Requirements =
-        [ positive "a standard deviation" deviation; positive "high − low" (width low high) ]
+        [
+            positive "a standard deviation" deviation
+            // limits may be infinite; a number that is required to be positive may not
+            positive "high − low" (smaller (number low 1e30) (high - low))
+        ]
 
     override _.Support = Support.Interval(low, high)
     override _.IsReparameterised = true

@@ -113,5 +113,6 @@ module EnvironmentPrograms =
                 StateSpace = mdp.StateSpace
                 ActionSpace = mdp.ActionSpace
                 SettingsSpace = mdp.SettingsSpace
-                ObservationCount = count
+                // a vector has at least one element, also that of a state without fields
+                ObservationCount = if mdp.Observation.IsSome then count else mdp.StateSpace.Count
             })

@@ -207,7 +207,17 @@ type Language private () =
     /// The value at one position of the index (clamped).
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
 
-    static member private StackForRanking(index: FreeIndex, x: Tensor) = Structure.stackWith Double.NegativeInfinity index x
+    /// What stands for values behind a run-time count comes last in every order.
+    static member private StackForRanking(index: FreeIndex, x: Tensor) =
+        let lowest =
+            match x.DType with
+            | DType.F32
+            | DType.F64 -> Double.NegativeInfinity
+            | DType.I32 -> double Int32.MinValue
+            | DType.U32
+            | DType.Bool -> 0.0
+
+        Structure.stackWith lowest index x
 
     /// The positions of the k largest of a scalar over an index, largest first.
     static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))
@@ -234,6 +244,29 @@ type Language private () =
                 Record.toTensors next, result)
 
         struct (Record.ofTensors<'C> finals, results)
+
+    /// Takes steps while a condition holds, at most `limit` of them; each value of a plate stops for itself. What comes out is the record
+    /// carried last and the number of steps taken. Derivatives are those of the steps taken.
+    static member While<'C>(limit: int, start: 'C, condition: Func<'C, Tensor>, step: Func<'C, 'C>) : struct ('C * Tensor) =
+        let finals, taken =
+            Iteration.boundedWhile limit (Record.toTensors start) (fun c -> condition.Invoke(Record.ofTensors<'C> c)) (fun c ->
+                Record.toTensors (step.Invoke(Record.ofTensors<'C> c)))
+
+        struct (Record.ofTensors<'C> finals, taken)
+
+    /// The x with x = f(x, θ), by iterating until no element moves by more than the tolerance, at most `limit` times. Its derivative by
+    /// θ is implicit and needs nothing of the path: that of the equation, found by as many iterations.
+    static member FixedPoint<'X, 'P>(limit: int, tolerance: double, start: 'X, parameters: 'P, f: Func<'X, 'P, 'X>) : 'X =
+        Iteration.fixedPoint limit tolerance (Record.toTensors start) (Record.toTensors parameters) (fun x p ->
+            Record.toTensors (f.Invoke(Record.ofTensors<'X> x, Record.ofTensors<'P> p)))
+        |> Record.ofTensors<'X>
+
+    /// The lower triangular L with L·Lᵀ = A, for a positive definite matrix [n, n]; only its symmetric part counts.
+    static member Cholesky(a: Tensor) : Tensor = Factorisations.cholesky a
+
+    /// The x of L·x = b, or Lᵀ·x = b, for a lower triangular L of shape [n, n] and a b of shape [n] or [n, m].
+    static member TriangularSolve(l: Tensor, b: Tensor, [<Optional; DefaultParameterValue(false)>] transpose: bool) : Tensor =
+        Factorisations.triangularSolve l transpose b
 
     // Derivatives. What they are taken by is a tensor or a record of tensors: inputs, parameters, or any values on the way.
 
@@ -272,6 +305,8 @@ type Language private () =
 
     /// A Normal from a vector of 2n: n means, then n log-variances.
     static member DiagonalNormal(parameters: Tensor) : Distribution = Inference.DiagonalNormal parameters
+    /// A Normal of a vector by its mean and the Cholesky factor of its covariance, which `Cholesky` gives.
+    static member MultivariateNormal(mean: Tensor, factor: Tensor) : Distribution = Inference.MultivariateNormal(mean, factor)
     /// tanh of a Normal: values in (−1, 1).
     static member TanhNormal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.TanhNormal(mean, standardDeviation)
 

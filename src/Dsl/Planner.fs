@@ -80,7 +80,12 @@ module Planner =
         let x = b.Input(name, [| 2 |], DType.U32)
         [| Shapes.at 0 0 x; Shapes.at 0 1 x |]
 
-    /// Closes a derivation. `solve` maps what is known to a new plan.
+    /// For each number of an action the one nearest to 0 within its limits.
+    let private rest (space: Space) : double[] =
+        space.Leaves |> Array.collect (fun l -> Array.create l.Count (min l.High (max l.Low 0.0)))
+
+    /// Closes a derivation. `solve` maps what is known to a new plan. The means are held to the actions' limits; the first plan is
+    /// the one nearest to 0 within them.
     let define name horizon (o: Optimal<'S, 'A, 'G>) (solve: Planning<'S, 'A, 'G> -> Prob<Plan<'A>>) : PlannerProgram =
         let mdp = o.Mdp
 
@@ -101,7 +106,8 @@ module Planner =
             let settings = b.Input("settings", [| max 1 mdp.SettingsSpace.Count |], DType.F32)
             let seed = words b "seed"
             let step = b.State("step", [||], DType.U32, [| 0.0 |])
-            let plan = b.State("plan", [| horizon; actions |], DType.F32, [| 0.0 |])
+            let start = rest mdp.ActionSpace |> Array.replicate horizon |> Array.concat
+            let plan = b.State("plan", [| horizon; actions |], DType.F32, start)
             let time = Language.TimeIndex("step", horizon)
 
             let planning =
@@ -115,7 +121,7 @@ module Planner =
                 }
 
             let solved, trace = Prob.draw seed [| step; Build.scalar DType.U32 0.0 |] [] [] (solve planning)
-            let means = Structure.stack time (Flat.ofRecord mdp.ActionSpace solved.Mean)
+            let means = Structure.stack time (Flat.ofRecord mdp.ActionSpace (Flat.clip mdp.ActionSpace solved.Mean))
             let last = Shapes.part 0 (horizon - 1) horizon means
             b.Next(plan, Shapes.concat 0 [| Shapes.part 0 1 horizon means; last |])
             b.Next(step, Build.binary BinaryOp.Add step (Build.scalar DType.U32 1.0))

@@ -66,22 +66,59 @@ let ``A new plan is kept shifted by one, its last entry repeated, and its first 
         |> add
             (fun p ->
                 let step = L.Convert(L.Position p.Time, DType.F32)
-                { By = p.Mean.By + L.Pack(step, 10.0 * step); Turn = p.Mean.Turn + 100.0 })
+
+                {
+                    By = p.Mean.By + L.Pack(0.125 * step, 0.25 * step)
+                    Turn = p.Mean.Turn + 100.0
+                })
             3
 
     let first = solve [] planner
-    close [ 0.0; 0.0; 100.0; 1.0; 10.0; 100.0; 2.0; 20.0; 100.0 ] first["means"]
+    close [ 0.0; 0.0; 100.0; 0.125; 0.25; 100.0; 0.25; 0.5; 100.0 ] first["means"]
     close [ 0.0; 0.0; 100.0 ] first["action"]
-    close [ 1.0; 10.0; 100.0; 2.0; 20.0; 100.0; 2.0; 20.0; 100.0 ] first["plan"]
+    close [ 0.125; 0.25; 100.0; 0.25; 0.5; 100.0; 0.25; 0.5; 100.0 ] first["plan"]
     close [ 1.0 ] first["step"]
     let second = solve [ "plan", first["plan"]; "step", first["step"] ] planner
-    close [ 1.0; 10.0; 200.0; 3.0; 30.0; 200.0; 4.0; 40.0; 200.0 ] second["means"]
+    close [ 0.125; 0.25; 200.0; 0.375; 0.75; 200.0; 0.5; 1.0; 200.0 ] second["means"]
     close [ 2.0 ] second["step"]
 
 [<Fact>]
 let ``A plan of one step is kept as it is`` () =
     let planner = walk |> add (fun p -> { By = p.Mean.By + 1.0; Turn = p.Mean.Turn + 2.0 }) 1
     close [ 1.0; 1.0; 2.0 ] (solve [] planner).["plan"]
+
+[<Fact>]
+let ``Means outside the limits are held to them, only where there are limits`` () =
+    let planner =
+        walk
+        |> add
+            (fun p ->
+                let step = L.Convert(L.Position p.Time, DType.F32)
+                { By = L.Pack(step - 1.5, 3.0 * step); Turn = 100.0 * step })
+            3
+
+    let result = solve [] planner
+    close [ -1.0; 0.0; 0.0; -0.5; 1.0; 100.0; 0.5; 1.0; 200.0 ] result["means"]
+    close [ -1.0; 0.0; 0.0 ] result["action"]
+    close [ -0.5; 1.0; 100.0; 0.5; 1.0; 200.0; 0.5; 1.0; 200.0 ] result["plan"]
+
+type Valve =
+    {
+        [<Within(2.0, 5.0)>]
+        Flow: Tensor
+        [<Within(-3.0, -1.0)>]
+        Drain: Tensor
+        Free: Tensor
+    }
+
+[<Fact>]
+let ``The first plan is the one nearest to 0 within the limits`` () =
+    let valves = Mdp.define<Point, Valve, NoSettings> "valves" |> Mdp.step (fun s _ -> s)
+
+    let planner =
+        Planner.define "keep" 2 (Mdp.optimal 1.0 valves) (fun p -> Prob.result { Mean = p.Mean; Diagnostics = [] })
+
+    close [ 2.0; -1.0; 0.0; 2.0; -1.0; 0.0 ] (solve [] planner).["means"]
 
 [<Fact>]
 let ``A derivation knows the state, the settings and the time of its first step`` () =

@@ -59,6 +59,19 @@ public sealed class ControlEpisodeTests
     }
 
     [Fact]
+    public void A_process_without_a_state_is_simulated()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        using Planner planner = ControlProcesses.Lever.Optimal(0.1).Plan(new Mppi { Samples = 1024, Horizon = 2 }, engine);
+        Episode episode = ControlProcesses.Lever.Simulate(planner, 6, seed: 1);
+        Assert.Equal((6, true, 0), (episode.Steps, episode.Truncated, episode.State(6).Length));
+        Assert.InRange(episode.Action(5)[0], 0.7f, 1.3f);
+        using var folder = new TemporaryFolder();
+        episode.Report(Path.Combine(folder.Path, "lever.html"));
+        Assert.Contains("lever", File.ReadAllText(Path.Combine(folder.Path, "lever.html")));
+    }
+
+    [Fact]
     public void It_ends_where_a_number_is_not_finite_and_counts_solves_without_a_plan()
     {
         using Engine engine = ExecutableTests.NewEngine();

@@ -176,6 +176,37 @@ public sealed class ControlPlannerTests
     }
 
     [Fact]
+    public void Without_any_plan_yet_the_action_is_within_its_limits()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        var process = Mdp.Define<Place, Flow>("valve").Step((s, u) => s).Reward((s, u) => Sqrt(s.Position));
+        using Planner planner = process.Optimal(1).Plan(Small, engine);
+        Assert.Equal(Enumerable.Repeat(2f, 8), planner.Plan.ToArray());
+        Assert.Equal([2f], planner.Act([-1f]).ToArray());
+        Assert.False(planner.Status.IsSolved);
+        planner.Act([1f]);
+        Assert.NotEqual(2, planner.Plan[0]);
+        planner.Reset();
+        Assert.Equal(Enumerable.Repeat(2f, 8), planner.Plan.ToArray());
+    }
+
+    [Fact]
+    public void A_mean_beyond_the_limits_is_held_to_them()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        var process = Mdp.Define<Place, Flow>("valve").Step((s, u) => s).Reward((s, u) => s.Position);
+        using Planner planner = process.Optimal(1).Plan(
+            "open", 2, p => from unused in Sample("unused", Normal(0, 1)) select Plan.Of(new Flow(p.State.Position)), engine);
+        Assert.Equal(5, planner.Act([100f])[0]);
+        Assert.Equal(2, planner.Act([-100f])[0]);
+        Assert.Equal(3, planner.Act([3f])[0]);
+        Assert.Equal([3f, 3f], planner.Plan.ToArray());
+
+        // What is no number leaves the last plan.
+        Assert.Equal(3, planner.Act([float.NaN])[0]);
+    }
+
+    [Fact]
     public void A_derivation_without_a_way_out_keeps_the_shifted_previous_plan_too()
     {
         using Engine engine = ExecutableTests.NewEngine();
