@@ -57,7 +57,12 @@ type Bijectors private () =
 
     // softplus⁻¹ y = y + log(1 − exp(−y))
     static let softplus =
-        elementwise "softplus" Special.softplus (fun y -> y + log (-(expm1 -y))) Special.logSigmoid Support.Positive
+        elementwise
+            "softplus"
+            Special.softplus
+            (fun y -> y + log (-(expm1 (-(smaller (number y 80.0) y)))))
+            Special.logSigmoid
+            Support.Positive
 
     // log(1 − tanh² x) = 2·(log 2 − x − softplus(−2x)), without the cancellation at the edges
     static let tangent =

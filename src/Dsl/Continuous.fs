@@ -92,7 +92,8 @@ type TruncatedNormal private (p: Tensor list) =
     let isMirrored = less (number a 0.0) (a + b)
     let left, right = Build.select isMirrored -b a, Build.select isMirrored -a b
     let logLeft, logRight = Special.logNormalCdf left, Special.logNormalCdf right
-    let logMass = logRight + log (-(expm1 (logLeft - logRight)))
+    let logShare = larger (number a -80.0) (logLeft - logRight)
+    let logMass = logRight + log (-(expm1 logShare))
     let density (z: Tensor) = exp (-0.5 * z * z - halfLogTwoPi - logMass)
     let first = density a - density b
     let second = 1.0 + a * density a - b * density b
@@ -104,7 +105,11 @@ type TruncatedNormal private (p: Tensor list) =
     member _.High = high
 
     override _.Requirements =
-        [ positive "a standard deviation" deviation; positive "high − low" (width low high) ]
+        [
+            positive "a standard deviation" deviation
+            // limits may be infinite; a number that is required to be positive may not
+            positive "high − low" (smaller (number low 1e30) (high - low))
+        ]
 
     override _.Support = Support.Interval(low, high)
     override _.IsReparameterised = true
@@ -124,7 +129,7 @@ type TruncatedNormal private (p: Tensor list) =
     /// Inverts the distribution function.
     override _.Draw d =
         let u = d.UniformLike(mean, 0)
-        let l = logRight + log (u + (1.0 - u) * exp (logLeft - logRight))
+        let l = logRight + log (u + (1.0 - u) * exp logShare)
         let z = Special.normalQuantileOfLog l
         larger low (smaller high (mean + deviation * Build.select isMirrored -z z))
 

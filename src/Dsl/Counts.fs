@@ -15,9 +15,19 @@ type Binomial private (count: int, logits: Tensor, given: Requirement list) =
         let shape = Array.append logits.Shape [| count + 1 |]
         // beyond these logits one outcome alone is left
         let l = larger (number logits -1e4) (smaller (number logits 1e4) logits)
-        let k = countingLike (Build.constantOf logits.DType shape [| 0.0 |])
-        let choices = Special.logChoose (Build.fill shape (number logits n)) k
-        choices + k * spread shape (Special.logSigmoid l) + (n - k) * spread shape (Special.logSigmoid -l)
+
+        let row (values: double[]) =
+            Build.broadcast
+                (Array.init shape.Length (fun k -> if k = logits.Shape.Length then 0 else -1))
+                shape
+                (Build.constantOf logits.DType [| count + 1 |] values)
+
+        let choices = Seq.scan (fun sum k -> sum + log (n - k + 1.0) - log k) 0.0 [ 1.0 .. n ]
+        let k = row [| 0.0 .. n |]
+
+        row (Array.ofSeq choices)
+        + k * spread shape (Special.logSigmoid l)
+        + (n - k) * spread shape (Special.logSigmoid -l)
 
     static member private CheckedShape(count: int, logits: Tensor) : int[] =
         if count < 1 then

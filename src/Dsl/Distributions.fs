@@ -157,7 +157,13 @@ module internal Densities =
 
         let settled = given |> List.filter (isLiteral >> not)
         let types = (if settled.IsEmpty then given else settled) |> List.map (fun p -> p.DType)
-        let dtype = if List.contains DType.F64 types then DType.F64 else types.Head
+
+        let dtype =
+            if List.contains DType.F64 types then
+                DType.F64
+            else
+                types |> List.tryFind (fun t -> t.IsFloat) |> Option.defaultValue types.Head
+
         let shape = List.tryHead shapes |> Option.defaultValue [||]
 
         [
@@ -186,14 +192,6 @@ module internal Densities =
             Holds = fun p -> both (less (number p 0.0) p) (less p (number p 1.0))
             HoldsFor = fun p -> p > 0.0 && p < 1.0
         }
-
-    /// high − low, as a number if both are.
-    let width (low: Tensor) (high: Tensor) =
-        match low.Op, high.Op with
-        | Op.Constant l, Op.Constant h ->
-            let at (v: double[]) k = if v.Length = 1 then v[0] else v[k]
-            Build.constantOf high.DType high.Shape (Array.init (max l.Length h.Length) (fun k -> at h k - at l k))
-        | _ -> high - low
 
     let halfLogTwoPi = Special.halfLogTwoPi
 
@@ -265,7 +263,7 @@ type Uniform private (p: Tensor list) =
     new(low: Tensor, high: Tensor) = Uniform(parameters "Uniform" [ low; high ])
     member _.Low = low
     member _.High = high
-    override _.Requirements = [ positive "high − low" (width low high) ]
+    override _.Requirements = [ positive "high − low" (high - low) ]
     override _.Support = Support.Interval(low, high)
     override _.IsReparameterised = true
 

@@ -47,6 +47,12 @@ module Divergence =
         let d = abs (p.Location - q.Location)
         log (q.Scale / p.Scale) + (p.Scale * exp (-d / p.Scale) + d) / q.Scale - 1.0
 
+    let private multivariate (p: MultivariateNormal) (q: MultivariateNormal) =
+        let n = double p.Location.Count
+        let ratio = Factorisations.triangularSolve q.Factor false p.LowerFactor
+        let z = Factorisations.triangularSolve q.Factor false (p.Location - q.Location)
+        q.LogDeterminant - p.LogDeterminant + 0.5 * (all (square ratio) + all (square z) - n)
+
     let private uniform (p: Uniform) (q: Uniform) =
         let inside = both (atMost q.Low p.Low) (atMost p.High q.High)
         let ratio = log ((q.High - q.Low) / (p.High - p.Low))
@@ -61,6 +67,9 @@ module Divergence =
 
         match p, q with
         | Gaussian(m1, s1), Gaussian(m2, s2) -> Some(gaussian m1 s1 m2 s2)
+        | (:? MultivariateNormal as p), (:? MultivariateNormal as q) -> Some(multivariate p q)
+        | (:? MultivariateNormal as p), Gaussian(m, s) -> Some(multivariate p (MultivariateNormal.Diagonal(m, s)))
+        | Gaussian(m, s), (:? MultivariateNormal as q) -> Some(multivariate (MultivariateNormal.Diagonal(m, s)) q)
         | (:? LogNormal as p), (:? LogNormal as q) -> kl p.OfLog q.OfLog
         | (:? Bernoulli as p), (:? Bernoulli as q) -> Some(all (bernoulli p.Logits q.Logits))
         | (:? Binomial as p), (:? Binomial as q) when p.Count = q.Count -> Some(all (double p.Count * bernoulli p.Logits q.Logits))

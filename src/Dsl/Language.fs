@@ -305,6 +305,8 @@ type Language private () =
 
     /// A Normal from a vector of 2n: n means, then n log-variances.
     static member DiagonalNormal(parameters: Tensor) : Distribution = Inference.DiagonalNormal parameters
+    /// A Normal of a vector by its mean and the Cholesky factor of its covariance, which `Cholesky` gives.
+    static member MultivariateNormal(mean: Tensor, factor: Tensor) : Distribution = Inference.MultivariateNormal(mean, factor)
     /// tanh of a Normal: values in (−1, 1).
     static member TanhNormal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.TanhNormal(mean, standardDeviation)
 

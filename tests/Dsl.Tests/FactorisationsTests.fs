@@ -8,7 +8,9 @@ open Xunit
 
 /// A·Aᵀ + 2·I: positive definite, whatever A.
 let private definite n (a: Tensor) =
-    let identity = L.Constant(Array2D.init n n (fun i j -> if i = j then 2.0 else 0.0) |> Seq.cast<double> |> Array.ofSeq)
+    let identity =
+        L.Constant(Array2D.init n n (fun i j -> if i = j then 2.0 else 0.0) |> Seq.cast<double> |> Array.ofSeq)
+
     L.Dot(a, L.Transpose(a, 1, 0)) + L.Reshape(identity, n, n)
 
 let private product (a: Tensor) (b: Tensor) = L.Dot(a, b)
@@ -81,7 +83,10 @@ let ``Each value of a plate has a factor of its own, compiled as interpreted`` (
             b.Output("gradient", L.Stack(L.Gradient(loss, a), i)))
 
     let inputs =
-        [ "a", Array.ofList (signed 8 [ count; n; n ]).Values; "y", Array.ofList (signed 9 [ count; n ]).Values ]
+        [
+            "a", Array.ofList (signed 8 [ count; n; n ]).Values
+            "y", Array.ofList (signed 9 [ count; n ]).Values
+        ]
 
     let expected, actual = interpret [] inputs program, execute engine inputs program
 
