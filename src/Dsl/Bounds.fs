@@ -4,7 +4,7 @@ open System
 open System.Collections.Generic
 
 /// A lower bound on the log-evidence, as a derivation from a model and its guide made it.
-type Bound =
+type EvidenceBound =
     {
         /// The bound in nats, one number for each value of the plates that were open around it. Its gradient is an unbiased estimate of
         /// that of the bound's expectation, whatever the estimators.
@@ -155,8 +155,8 @@ module internal Terms =
         ]
 
 /// Lower bounds on the log-evidence of a model, derived from it and its guide.
-[<RequireQualifiedAccess>]
-module Bound =
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module EvidenceBound =
     let private sum indices x = Structure.sum [||] indices x
     let private has (x: Tensor) (i: FreeIndex) = Array.contains i x.Indices
 
@@ -378,11 +378,16 @@ module Bound =
         )
 
     /// Derives the bound of a model and its guide where the program stands: plates that are open there stay free.
-    let derive (o: Objective) (model: Prob<'T>) (guide: Prob<'U>) : Prob<Bound> =
+    let derive (o: Objective) (model: Prob<'T>) (guide: Prob<'U>) : Prob<EvidenceBound> =
         Prob(fun c ->
             check o
             let pair = Pairing.trace o.Samples o.Estimators model guide c
             requireFreeNatsFit o pair
+
+            for site in pair.Sites do
+                c.Trace.Claim(site.Path, site.Location)
+                c.Trace.Record site
+
             let terms = Terms.ofPair (o.SampledDivergences || o.Order <> 1.0) pair |> sumOut pair
 
             let reduced =

@@ -67,6 +67,8 @@ type internal Paired =
         Latent: struct (SiteRecord * SiteRecord * Estimator) list
         Observed: SiteRecord list
         Factors: Tensor list
+        /// All sites of the model.
+        Sites: SiteRecord list
         /// The index over all values of a site, by the site's path.
         Enumerated: IReadOnlyDictionary<string, FreeIndex>
         /// Latent sites of the model that are summed out.
@@ -268,6 +270,7 @@ module internal Pairing =
             Latent = latent
             Observed = scored.Sites |> Seq.filter (fun s -> s.IsObserved) |> List.ofSeq
             Factors = List.ofSeq scored.LooseFactors
+            Sites = List.ofSeq scored.Sites
             Enumerated = enumerated
             SummedOut =
                 scored.Sites
