@@ -142,6 +142,8 @@ module internal Terms =
                     { ofSite given q "log q" -1.0 (drawn.Value - p.LogDensity.Value) true with
                         Name = $"(log q({name q.Path}) − log p({name p.Path}))"
                     }
+            for s in pair.Auxiliary do
+                ofSite given s "log q" -1.0 s.LogDensity.Value true
             for s in pair.SummedOut do
                 ofSite given s "log p" 1.0 s.LogDensity.Value false
             for k, f in List.indexed pair.Factors do
@@ -372,6 +374,8 @@ module EvidenceBound =
                     yield $"  {s.Path} ~ {s.Distribution.Name}{Fail.shape s.Distribution.Shape}, observed"
                 for struct (q, p, e) in pair.Latent do
                     yield $"  {q.Path} ~ {q.Distribution.Name}{Fail.shape q.Distribution.Shape}, prior {p.Distribution.Name}; {e}"
+                for s in pair.Auxiliary do
+                    yield $"  {s.Path} ~ {s.Distribution.Name}{Fail.shape s.Distribution.Shape}, of the guide alone"
                 for s in pair.SummedOut do
                     yield $"  {s.Path} ~ {s.Distribution.Name}, summed out"
             ]

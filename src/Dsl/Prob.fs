@@ -15,6 +15,8 @@ type SiteRecord =
         /// The log-density of the value, free in the plates and times that the site stands in; masked and scaled.
         LogDensity: Lazy<Tensor>
         IsObserved: bool
+        /// Drawn by a guide for its own use: no site of a model.
+        IsAuxiliary: bool
         Plates: FreeIndex list
         Times: FreeIndex list
         /// What masks and scales do to a log-density, or to a divergence, of the site.
@@ -30,6 +32,7 @@ type SiteRequest =
         /// The value, or null while nobody has given one.
         Value: Tensor
         IsObserved: bool
+        IsAuxiliary: bool
         /// Set from outside: no random choice any more.
         IsFixed: bool
         /// Not seen by handlers further out, nor by the trace.
@@ -286,6 +289,7 @@ module Prob =
                         Value = value
                         LogDensity = density
                         IsObserved = r.IsObserved
+                        IsAuxiliary = r.IsAuxiliary
                         Plates = c.Plates
                         Times = c.Times
                         Weighed = weighed c
@@ -300,6 +304,7 @@ module Prob =
             Distribution = distribution
             Value = value
             IsObserved = not (isNull value)
+            IsAuxiliary = false
             IsFixed = false
             IsHidden = false
             IsHeld = false
@@ -308,6 +313,15 @@ module Prob =
 
     let sampleAt (name: string) (distribution: Distribution) location =
         Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution null))
+
+    /// A draw that a guide makes other draws from; no model has it.
+    let auxiliaryAt (name: string) (distribution: Distribution) location =
+        Prob<Tensor>(fun c ->
+            visit
+                c
+                { request (c.Enter name).Path location distribution null with
+                    IsAuxiliary = true
+                })
 
     let observeAt (name: string) (distribution: Distribution) (value: Tensor) location =
         Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution value))

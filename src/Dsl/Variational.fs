@@ -65,6 +65,8 @@ type internal Paired =
         Given: FreeIndex list
         /// Latent sites of the guide with the model's, in the guide's order.
         Latent: struct (SiteRecord * SiteRecord * Estimator) list
+        /// What the guide draws for its own use.
+        Auxiliary: SiteRecord list
         Observed: SiteRecord list
         Factors: Tensor list
         /// All sites of the model.
@@ -78,6 +80,9 @@ type internal Paired =
 /// Traces a guide, then its model with the guide's draws, and sees that they fit each other.
 [<RequireQualifiedAccess>]
 module internal Pairing =
+    /// What the plate of a guide's draws is called.
+    let sampleName = "sample"
+
     let private quoted (paths: string seq) = paths |> Seq.map (fun p -> $"\"{p}\"") |> String.concat ", "
 
     let private possible (d: Distribution) =
@@ -170,7 +175,7 @@ module internal Pairing =
             if samples = 1 then
                 null
             else
-                FreeIndex("sample", Extent.Fixed samples, IndexKind.Plate)
+                FreeIndex(sampleName, Extent.Fixed samples, IndexKind.Plate)
 
         let plates = if isNull plate then c.Plates else c.Plates @ [ plate ]
         let enumerated = Dictionary<string, FreeIndex>()
@@ -240,7 +245,7 @@ module internal Pairing =
 
         let latent =
             [
-                for q in drawn.Sites do
+                for q in drawn.Sites |> Seq.filter (fun s -> not s.IsAuxiliary) do
                     match scored.TryFind q.Path with
                     | Some p ->
                         requireFit p q
@@ -268,6 +273,7 @@ module internal Pairing =
             Samples = plate
             Given = plates @ c.Times
             Latent = latent
+            Auxiliary = drawn.Sites |> Seq.filter (fun s -> s.IsAuxiliary) |> List.ofSeq
             Observed = scored.Sites |> Seq.filter (fun s -> s.IsObserved) |> List.ofSeq
             Factors = List.ofSeq scored.LooseFactors
             Sites = List.ofSeq scored.Sites
