@@ -59,9 +59,12 @@ module Planner =
             | k when k = n -> Build.constantOf DType.F32 [| n |] values
             | k when k = time.Capacity * n -> Structure.unstack time (Build.constantOf DType.F32 [| time.Capacity; n |] values)
             | k ->
-                Fail.model
-                    $"The noise has {k} numbers; the action has {n} and the horizon {time.Capacity} steps."
-                    $"Give 1, {n} or {time.Capacity * n} numbers."
+                let counts =
+                    match List.distinct [ 1; n; time.Capacity * n ] with
+                    | [ one; each; all ] -> $"{one}, {each} or {all}"
+                    | few -> few |> List.map string |> String.concat " or "
+
+                Fail.model $"The noise has {k} numbers; the action has {n} and the horizon {time.Capacity} steps." $"Give {counts} of them."
 
         space.Leaves
         |> Array.mapi (fun k l -> Shapes.part 0 starts[k] starts[k + 1] row |> Shapes.reshape l.Shape)
