@@ -19,20 +19,20 @@ public sealed class SafetensorsTests : IDisposable
         int headerLength = (int)BitConverter.ToUInt64(bytes);
         Assert.Equal(0, headerLength % 8);
         JsonObject header = JsonNode.Parse(Encoding.UTF8.GetString(bytes, 8, headerLength))!.AsObject();
-        Assert.Equal(["__metadata__", "counts", "encoder.0.bias", "encoder.0.weight", "wide", "words"], header.Select(pair => pair.Key));
+        Assert.Equal(["__metadata__", "wide", "counts", "encoder.0.bias", "encoder.0.weight", "words"], header.Select(pair => pair.Key));
         Assert.Equal("value \"ü\"", (string)header["__metadata__"]!["key"]!);
-        Assert.Equal("""{"dtype":"F32","shape":[3,2],"data_offsets":[16,40]}""", header["encoder.0.weight"]!.ToJsonString());
-        Assert.Equal("""{"dtype":"I32","shape":[2],"data_offsets":[0,8]}""", header["counts"]!.ToJsonString());
-        Assert.Equal("""{"dtype":"F64","shape":[],"data_offsets":[40,48]}""", header["wide"]!.ToJsonString());
+        Assert.Equal("""{"dtype":"F32","shape":[3,2],"data_offsets":[24,48]}""", header["encoder.0.weight"]!.ToJsonString());
+        Assert.Equal("""{"dtype":"I32","shape":[2],"data_offsets":[8,16]}""", header["counts"]!.ToJsonString());
+        Assert.Equal("""{"dtype":"F64","shape":[],"data_offsets":[0,8]}""", header["wide"]!.ToJsonString());
         Assert.Equal("""{"dtype":"U32","shape":[1],"data_offsets":[48,52]}""", header["words"]!.ToJsonString());
         ReadOnlySpan<byte> data = bytes.AsSpan(8 + headerLength);
         Assert.Equal(52, data.Length);
         for (int k = 0; k < 6; k++)
         {
-            Assert.Equal(0.5f + k, BitConverter.ToSingle(data[(16 + (4 * k))..]));
+            Assert.Equal(0.5f + k, BitConverter.ToSingle(data[(24 + (4 * k))..]));
         }
 
-        Assert.Equal([0x01, 0x00, 0x00, 0x00, 0xfe, 0xff, 0xff, 0xff], data[..8].ToArray());
+        Assert.Equal([0x01, 0x00, 0x00, 0x00, 0xfe, 0xff, 0xff, 0xff], data[8..16].ToArray());
     }
 
     [Fact]

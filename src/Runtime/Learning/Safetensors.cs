@@ -6,7 +6,8 @@ namespace Inference;
 
 /// <summary>
 /// The safetensors format (Hugging Face; huggingface.co/docs/safetensors): eight bytes with the length of the header, the header in JSON, then the
-/// numbers, little-endian and without gaps. Names come in order; the header is padded to eight bytes.
+/// numbers, little-endian and without gaps. As in the reference implementation the widest numbers come first, so that all are aligned, then names
+/// in order; the header is padded to eight bytes.
 /// </summary>
 internal static class Safetensors
 {
@@ -27,7 +28,8 @@ internal static class Safetensors
     /// <summary>Writes tensors and metadata.</summary>
     public static void Write(Stream stream, IEnumerable<KeyValuePair<string, StoredTensor>> tensors, IReadOnlyDictionary<string, string> metadata)
     {
-        KeyValuePair<string, StoredTensor>[] ordered = [.. tensors.OrderBy(tensor => tensor.Key, StringComparer.Ordinal)];
+        KeyValuePair<string, StoredTensor>[] ordered =
+            [.. tensors.OrderByDescending(tensor => Slot.BytesOf(tensor.Value.Type)).ThenBy(tensor => tensor.Key, StringComparer.Ordinal)];
         byte[] header = HeaderOf(ordered, metadata);
         Span<byte> length = stackalloc byte[LengthBytes];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);

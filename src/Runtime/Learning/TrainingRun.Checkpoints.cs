@@ -66,7 +66,7 @@ internal sealed partial class TrainingRun<TBatch>
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             _engine.Logger.LogWarning(
-                "The checkpoint {Path} could not be written at step {Step}: {Reason} The one before it stays, and the fit goes on. Make room on the disk.",
+                "The checkpoint {Path} could not be written at step {Step} ({Reason}). The one before it stays, and the fit goes on. Make room on the disk.",
                 path,
                 _step,
                 failure.Message);
