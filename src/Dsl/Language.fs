@@ -464,16 +464,21 @@ type Language private () =
 
     /// A Markov chain: each step maps the state to the next state and to what else leaves the step.
     static member Markov<'S, 'R>(name: string, steps: int, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
-        let index = Language.TimeIndex(name, steps)
+        Language.Markov<'S, 'R>(Language.TimeIndex(name, steps), start, step)
 
+    /// The same over an index made before, which a model and its guide share.
+    static member Markov<'S, 'R>(index: FreeIndex, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
         Prob.markov index start (fun s -> step.Invoke s |> Prob.map (fun (struct (next, each)) -> next, each))
         |> Prob.map (fun (final, each) -> { Index = index; Final = final; Each = each })
 
     /// A Markov chain of states; `Each` holds the state after each step.
     static member Markov<'S>(name: string, steps: int, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
+        Language.Markov<'S>(Language.TimeIndex(name, steps), start, step)
+
+    /// The same over an index made before.
+    static member Markov<'S>(index: FreeIndex, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
         Language.Markov<'S, 'S>(
-            name,
-            steps,
+            index,
             start,
             Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next)))
         )
