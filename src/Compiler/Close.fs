@@ -48,7 +48,7 @@ type Closing private (options: CompileOptions) =
 
     let add (op: Op) (inputs: int[]) shape dtype (free: FreeIndex seq) =
         let free = free |> Seq.map indexOf |> Seq.sort |> Array.ofSeq
-        let text = Graph.opText indexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name) op
+        let text = OpText.ofOp indexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name) op
         let numbers (xs: int[]) = String.Join(",", xs)
         let key = String.Join("|", text, numbers inputs, numbers shape, string dtype)
 

@@ -354,7 +354,7 @@ type Values(context: Context) =
         | Op.Select -> e.Select(read 0, read 1, read 2)
         | Op.Convert -> Arithmetic.convert e (scalarType n) (read 0)
         | Op.Philox word -> (e.PhiloxWords(Array.init 4 read, [| read 4; read 5 |]))[word]
-        | op -> invalidOp $"{Graph.opText graph.IndexOf context.ScanOf (fun s -> s.Name) op} is not elementwise."
+        | op -> invalidOp $"{OpText.ofOp graph.IndexOf context.ScanOf (fun s -> s.Name) op} is not elementwise."
 
     /// The entry of the variable table that holds a run-time extent.
     member _.ExtentSlot(index: int) =

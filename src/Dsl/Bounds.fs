@@ -65,12 +65,8 @@ module internal Terms =
         else
             $"\"{path}\""
 
-    /// Whether a value needs another, at the same step of a loop.
-    let reads (target: Tensor) (x: Tensor) =
-        Traverse.postOrder [ x ] |> Array.exists (fun y -> obj.ReferenceEquals(y, target))
-
-    /// Whether a value needs another, also from earlier steps of a loop.
-    let needs (target: Tensor) (x: Tensor) =
+    /// Whether a value needs another: at the same step of a loop, or also from earlier steps.
+    let private depends (earlier: bool) (target: Tensor) (x: Tensor) =
         let seen = HashSet<Tensor>(HashIdentity.Reference)
         let pending = Stack<Tensor>([ x ])
         let mutable found = false
@@ -83,10 +79,15 @@ module internal Terms =
                 Array.iter pending.Push (Traverse.edges y)
 
                 match y.Op with
-                | Op.Carry(scan, _) -> Array.iter pending.Push scan.Nexts
+                | Op.Carry(scan, _) when earlier -> Array.iter pending.Push scan.Nexts
                 | _ -> ()
 
         found
+
+    /// Whether a value needs another of the same step of a loop.
+    let reads = depends false
+    /// Whether a value needs another, also from earlier steps of a loop.
+    let needs = depends true
 
     let private own (given: FreeIndex list) (s: SiteRecord) = s.Plates @ s.Times |> List.filter (fun i -> not (List.contains i given))
 

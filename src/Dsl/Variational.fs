@@ -181,6 +181,8 @@ module internal Pairing =
         let enumerated = Dictionary<string, FreeIndex>()
         let chosen = Dictionary<string, Estimator>()
 
+        let chains = Chains()
+
         let inside trace handler =
             { c with
                 Plates = plates
@@ -208,7 +210,7 @@ module internal Pairing =
             | Estimator.Reparameterised -> r
 
         let drawn = Trace()
-        guide.Run(inside drawn ofGuide) |> ignore
+        guide.Run { inside drawn ofGuide with Recorded = chains } |> ignore
 
         if drawn.LooseFactors.Count > 0 then
             Fail.model "The guide has a factor." "Weigh runs in the model; a guide only draws."
@@ -241,7 +243,7 @@ module internal Pairing =
             | None, _ -> r
 
         let scored = Trace()
-        model.Run(inside scored ofModel) |> ignore
+        model.Run { inside scored ofModel with Shared = chains } |> ignore
 
         let latent =
             [
