@@ -38,7 +38,7 @@ public sealed class FitErrorTests : IDisposable
     {
         AssertSays<ArgumentException>(
             "The plate \"data\" of the learner \"noisy\" has 300 rows a batch; the data have 200.", Kept with { BatchSize = 300 });
-        AssertSays<ArgumentException>("The data have 7 numbers, and a row has 4 (X[3], Y[]): the last row is not whole.", Kept, Dataset.Rows(new float[7]));
+        AssertSays<ArgumentException>("The data have 7 numbers, and a row has 4 (X[3], Y): the last row is not whole.", Kept, Dataset.Rows(new float[7]));
         AssertSays<ArgumentException>(
             "The field \"X\" has 200 numbers, and 3 a row", Kept, Dataset.Columns(("X", new float[200]), ("Y", new float[200])));
         AssertSays<ArgumentException>(
@@ -129,6 +129,9 @@ public sealed class FitErrorTests : IDisposable
 
         AssertSays<CheckpointException>("has no manifest: it is no checkpoint of a fit. Start from its parameters", Kept);
         Assert.Equal(tensors["net.0.bias"].ToArray(), Fitted.Load(Checkpoint).Parameters["net.0.bias"].ToArray());
+
+        _learner.Fit(FitCases.Data(0), Kept with { Steps = 3, Resume = false, Checkpoint = null }, _engine).Save(Checkpoint);
+        AssertSays<CheckpointException>("holds the result of a fit of \"noisy\", and is no checkpoint.", Kept);
 
         metadata[Manifest.Key] = metadata[Manifest.Key].Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal);
         using (FileStream file = File.Create(Checkpoint))
