@@ -55,13 +55,14 @@ internal static class TrainingCases
         FreeIndex data = PlateIndex("data", Batch);
         Tensor image = Unstack(builder.Input("image", [Batch, Pixels], DType.F32), data);
 
+        // Keys of the data end in 0: noise and data share no words.
         Tensor draws = builder.State(TrainingWork.NumberOfDraws, [], DType.U32, [0]);
         builder.Next(draws, draws + Convert(Fill(1), DType.U32));
         Network encoder = Net.Mlp("encoder", [Pixels, Hidden, 2 * Latents]);
         Network decoder = Net.Mlp("decoder", [Latents, Hidden, Pixels]);
         Tensor code = encoder.Apply(image);
         Tensor mean = Slice(code, 0, 0, Latents), logVariance = Slice(code, 0, Latents, 2 * Latents);
-        Tensor noise = Structure.random(RandomKind.Normal, [data], [], 0, [draws, Convert(Fill(0), DType.U32)], [Latents]);
+        Tensor noise = Structure.random(RandomKind.Normal, [data], [], 0, [draws, Convert(Fill(1), DType.U32)], [Latents]);
         Tensor logits = decoder.Apply(mean + (Exp(0.5 * logVariance) * noise));
         Tensor reconstruction = Sum(Softplus(logits) - (image * logits));
         Tensor divergence = 0.5 * Sum(Exp(logVariance) + Square(mean) - 1 - logVariance);
@@ -89,7 +90,7 @@ internal static class TrainingCases
         Tensor[] parameters = builder.Parameters([loss], 0);
         foreach ((Tensor parameter, Tensor gradient) in parameters.Zip(Calculus.gradient(loss, parameters)))
         {
-            builder.Output(Parameter.nameOf(parameter), gradient);
+            builder.Output("gradient of " + Parameter.nameOf(parameter), gradient);
         }
 
         return TrainingWork.Of(engine, builder, parameters, (_, u) => (2 * u) - 1, stepsOfARun: 1);

@@ -36,10 +36,27 @@ internal sealed record TrainingWork(
             Executable.Run();
         }
 
-        return new Dictionary<string, double> { ["first loss"] = first, ["last loss"] = Executable.Output(0)[0] };
+        var numbers = new Dictionary<string, double> { ["first loss"] = first, ["last loss"] = Executable.Output(0)[0] };
+        for (int output = 1; output < Executable.Outputs.Count; output++)
+        {
+            numbers["norm of " + Executable.Outputs[output].Slot.Name] = NormOf(Executable.Output(output));
+        }
+
+        return numbers;
     }
 
     public void Dispose() => Executable.Dispose();
+
+    private static double NormOf(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (float value in values)
+        {
+            sum += (double)value * value;
+        }
+
+        return Math.Sqrt(sum);
+    }
 
     /// <summary>Parameters and data from a seed; what the optimiser keeps is zero, as at first.</summary>
     private void StartAnew(int seed)

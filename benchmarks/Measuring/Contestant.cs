@@ -13,7 +13,7 @@ internal sealed class Contestant(Func<IEnumerable<double>> round)
     public static Contestant Of(IWork work, int units) => new(() =>
     {
         // Caches and threads wake up.
-        for (int unit = 0; unit < units / 10; unit++)
+        for (int unit = 0; unit < Math.Max(1, units / 10); unit++)
         {
             work.DoUnit();
         }

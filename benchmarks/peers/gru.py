@@ -24,7 +24,8 @@ class GruStep:
     def run_anew(self):
         self.start_anew()
         loss = self.work().item()
-        return {"first loss": loss, "last loss": loss}
+        norms = {f"norm of gradient of gru.{name.removesuffix('_l0')}": p.grad.norm().item() for name, p in self.gru.named_parameters()}
+        return {"first loss": loss, **norms}
 
 
 if __name__ == "__main__":

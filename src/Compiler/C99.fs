@@ -95,6 +95,7 @@ module C99 =
         | Arith.Equal -> infix "==" a
         | Arith.Select -> $"({a[0]} ? {a[1]} : {a[2]})"
         | Arith.Fma -> $"fma{f}({a[0]}, {a[1]}, {a[2]})"
+        | Arith.Convert(ScalarType.I32 | ScalarType.U32 as into) when isFloat t -> $"whole_{suffix into}({a[0]})"
         | Arith.Convert into -> $"(({typeName into}){a[0]})"
         | Arith.Bits into -> $"bits_{suffix t}_{suffix into}({a[0]})"
 
@@ -120,6 +121,8 @@ module C99 =
 #include <string.h>
 #include <stddef.h>
 typedef unsigned char byte;
+static inline int32_t whole_i32(double v) { return v != v ? 0 : v <= INT32_MIN ? INT32_MIN : v >= INT32_MAX ? INT32_MAX : (int32_t)v; }
+static inline uint32_t whole_u32(double v) { return !(v > 0) ? 0 : v >= UINT32_MAX ? UINT32_MAX : (uint32_t)v; }
 static inline void philox(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t k0, uint32_t k1, uint32_t *w) {
     for (int round = 0; round < 10; round++) {
         uint64_t p = 0xD2511F53ull * a, q = 0xCD9E8D57ull * c;

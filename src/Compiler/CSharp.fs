@@ -275,9 +275,9 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
         | Arith.Bits into -> $"{a[0]}.{asType into}()"
         | Arith.Convert into ->
             match t, into with
-            | ScalarType.F32, ScalarType.I32 -> $"{v}.ConvertToInt32Native({a[0]})"
-            | ScalarType.F32, ScalarType.U32 -> $"{v}.ConvertToInt32Native({a[0]}).AsUInt32()"
-            | ScalarType.F64, ScalarType.I64 -> $"{v}.ConvertToInt64Native({a[0]})"
+            | ScalarType.F32, ScalarType.I32 -> $"{v}.ConvertToInt32({a[0]})"
+            | ScalarType.F32, ScalarType.U32 -> $"{v}.ConvertToUInt32({a[0]})"
+            | ScalarType.F64, ScalarType.I64 -> $"{v}.ConvertToInt64({a[0]})"
             | _, ScalarType.F32 -> $"{v}.ConvertToSingle({a[0]})"
             | _, ScalarType.F64 -> $"{v}.ConvertToDouble({a[0]})"
             | _ -> $"{a[0]}.{asType into}()"
@@ -364,8 +364,11 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
             Vector = vector |> Option.map fst
         }
 
-    let private widePreamble bits multiply =
+    /// The preamble of a vector dialect. A machine without the instructions of its width computes the same, more slowly.
+    let private widePreamble bits isa =
         let v = $"Vector{bits}"
+        let low x = $"({x}.AsUInt64() & {v}.Create(0xFFFFFFFFul))"
+        let multiply = $"{isa}.IsSupported ? {isa}.Multiply(a, b) : {low 'a'} * {low 'b'}"
 
         let gathers =
             [ "float"; "int"; "uint" ] |> List.map (fun t -> gather v t (bits / 32)) |> String.concat ""
@@ -376,12 +379,9 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
 
     let dialectOf (set: InstructionSet) : Dialect =
         match set with
-        | InstructionSet.Vector512 -> dialect (Some(vectors 512 true, widePreamble 512 "Avx512F.Multiply(a, b)")) true
-        | InstructionSet.Vector256 -> dialect (Some(vectors 256 true, widePreamble 256 "Avx2.Multiply(a, b)")) true
+        | InstructionSet.Vector512 -> dialect (Some(vectors 512 true, widePreamble 512 "Avx512F")) true
+        | InstructionSet.Vector256 -> dialect (Some(vectors 256 true, widePreamble 256 "Avx2")) true
         | InstructionSet.Vector128 ->
             // no fused products: the narrow path serves machines without them
-            let multiply =
-                "Sse2.IsSupported ? Sse2.Multiply(a, b) : (a.AsUInt64() & Vector128.Create(0xFFFFFFFFul)) * (b.AsUInt64() & Vector128.Create(0xFFFFFFFFul))"
-
-            dialect (Some(vectors 128 false, widePreamble 128 multiply)) false
+            dialect (Some(vectors 128 false, widePreamble 128 "Sse2")) false
         | _ -> dialect None false

@@ -130,7 +130,11 @@ type Closing private (options: CompileOptions) =
         | Semiring.LogSumExpPlus ->
             let t = nodes[sum].DType
             let like = Array.take outer shape
-            let finite = elementwise (Op.Binary BinaryOp.Less) [| scalar -1e30 like t; largest |] DType.Bool
+            let size = elementwise (Op.Unary UnaryOp.Abs) [| largest |] t
+
+            let finite =
+                elementwise (Op.Binary BinaryOp.Less) [| size; scalar Double.PositiveInfinity like t |] DType.Bool
+
             let shift = elementwise Op.Select [| finite; largest; scalar 0.0 like t |] t
             let back = spread (Array.init shape.Length (fun k -> if k < outer then k else -1)) shape shift
             let terms = elementwise (Op.Unary UnaryOp.Exp) [| binary BinaryOp.Sub sum back |] t
@@ -198,6 +202,19 @@ type Closing private (options: CompileOptions) =
                 | _ -> ()
         ]
 
+    /// One name of a run-time count means one count, and room for as many everywhere.
+    let requireOneCapacity () =
+        for name, same in
+            indices
+            |> Seq.filter (fun i -> i.Extent.Runtime.IsSome)
+            |> Seq.groupBy (fun i -> i.Extent.Runtime.Value) do
+            match same |> Seq.map (fun i -> i.Capacity) |> Seq.distinct |> List.ofSeq with
+            | first :: other :: _ ->
+                Fail.model
+                    $"The run-time count \"{name}\" has a capacity of {first} in one index and of {other} in another."
+                    "Give both one capacity, or counts of different names."
+            | _ -> ()
+
     member private _.Run(program: Program) : struct (Graph * (Scan -> int)) =
         let roots =
             [
@@ -214,6 +231,7 @@ type Closing private (options: CompileOptions) =
         for x in Traverse.postOrder all do
             close x
 
+        requireOneCapacity ()
         let id (x: Tensor) = ids[x]
 
         let closed =
@@ -257,7 +275,7 @@ type Closing private (options: CompileOptions) =
                     |]
             }
 
-        struct (closed, scanOf)
+        Live.only closed scanOf
 
     /// The closed graph, and the numbers of its scans.
     static member Close(options: CompileOptions, program: Program) = Closing(options).Run program

@@ -256,7 +256,7 @@ type Interpreter
                 | DType.F64 -> v
                 | DType.Bool -> truth (v <> 0.0)
                 | DType.I32
-                | DType.U32 -> wrap x.DType (Math.Truncate v))
+                | DType.U32 -> if x.Inputs[0].DType.IsFloat then Scalars.whole x.DType v else wrap x.DType v)
         | Op.Stack i ->
             let parts = ResizeArray()
             over [ i ] (fun () -> parts.AddRange(at x.Inputs[0]))

@@ -34,11 +34,11 @@ module Layouts =
     /// The widths of panels of the two operands: the products of one element of each are sixteen accumulators of the widest vectors.
     let private widths (a: Node) (b: Node) = min 8 (Array.last a.Shape), (if Array.last b.Shape >= 32 then 32 else 16)
 
-    /// The lane of values over some indices: the plate with most repetitions.
+    /// The lane of values over some indices.
     let laneOf (graph: Graph) (roles: Roles) (indices: int seq) : int option =
         indices
         |> Seq.filter (fun i -> roles.Role[i] = Role.Parallel)
-        |> Seq.sortBy (fun i -> graph.Indices[i].Capacity, -i)
+        |> Seq.sortBy (fun i -> roles.Lane[i])
         |> Seq.tryLast
 
     let private isProduct (graph: Graph) (roles: Roles) (n: Node) =

@@ -66,11 +66,9 @@ type Placement
     let isOuter i = roles.Role[i] = Role.Outer
     let isInner i = roles.Role[i] = Role.Inner
     let isPlate i = roles.Role[i] = Role.Parallel
-    let capacity i = graph.Indices[i].Capacity
     let ranked (xs: int seq) = xs |> Seq.sortBy (fun i -> roles.Rank[i]) |> List.ofSeq
 
-    /// The plate with most repetitions becomes lanes.
-    let lanesLast (plates: int seq) = plates |> Seq.sortBy (fun i -> capacity i, -i) |> List.ofSeq
+    let lanesLast (plates: int seq) = plates |> Seq.sortBy (fun i -> roles.Lane[i]) |> List.ofSeq
 
     /// What is complete before a node; a final value stands behind the loop itself.
     let needs (n: Node) =

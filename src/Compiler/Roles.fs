@@ -24,6 +24,8 @@ type Roles =
         /// What belongs in each scan's own loop: the cycle, and for an outer loop all that varies with it and feeds it.
         Unit: HashSet<int>[]
         Users: int[][]
+        /// How much rather one index than another gives the lanes, of the plates that a value varies over: the higher, the rather.
+        Lane: int[]
         /// For each index, how many of its values one item of a kernel takes as lanes.
         Tile: int[]
     }
@@ -151,9 +153,47 @@ module Roles =
         | Op.Dot(_, left, _, _) -> n.Count * (left |> Array.fold (fun size a -> size * graph.Nodes[n.Inputs[0]].Shape[a]) 1)
         | _ -> 0
 
+    /// The fewest repetitions that are worth lanes where another plate would give more.
+    let private enoughLanes = 16
+
+    /// Plates that matrices vary over, where something else is multiplied with each matrix many times: lanes over those other
+    /// repetitions share every load of the matrix.
+    let private matrixPlates (graph: Graph) (role: Role[]) : Set<int> =
+        let shared (matrix: Node) (other: Node) =
+            let repeats i =
+                role[i] = Role.Parallel
+                && graph.Indices[i].Capacity >= enoughLanes
+                && not (Array.contains i matrix.Indices)
+
+            if matrix.Shape.Length >= 2 && Array.exists repeats other.Indices then
+                matrix.Indices
+            else
+                [||]
+
+        Set.ofSeq (
+            seq {
+                for n in graph.Nodes do
+                    if products graph n >= manyProducts then
+                        let a, b = graph.Nodes[n.Inputs[0]], graph.Nodes[n.Inputs[1]]
+                        yield! shared a b
+                        yield! shared b a
+            }
+        )
+
+    /// The largest plate gives the lanes, but for those of matrices.
+    let private lanes (graph: Graph) (role: Role[]) : int[] =
+        let matrices = matrixPlates graph role
+        let order = Array.zeroCreate graph.Indices.Length
+
+        [| 0 .. graph.Indices.Length - 1 |]
+        |> Array.sortBy (fun i -> not (matrices.Contains i), graph.Indices[i].Capacity, -i)
+        |> Array.iteri (fun place i -> order[i] <- place)
+
+        order
+
     /// Enough lanes for any vector to hide latencies; where matrices meet the lanes, so few that what a matrix is multiplied with
     /// stays in the first cache, with more rows at once instead.
-    let private tiles (graph: Graph) (role: Role[]) : int[] =
+    let private tiles (graph: Graph) (role: Role[]) (lane: int[]) : int[] =
         let tile = graph.Indices |> Array.map (fun _ -> 64)
 
         for n in graph.Nodes do
@@ -163,7 +203,7 @@ module Roles =
                     |> Seq.filter (fun i -> role[i] = Role.Parallel)
 
                 if not (Seq.isEmpty plates) then
-                    tile[plates |> Seq.maxBy (fun i -> graph.Indices[i].Capacity, -i)] <- 32
+                    tile[plates |> Seq.maxBy (fun i -> lane[i])] <- 32
 
         tile
 
@@ -304,11 +344,14 @@ module Roles =
             all.UnionWith cycles[k]
             all
 
+        let lane = lanes graph role
+
         {
             Role = role
             Rank = ranks
             Cycle = cycles
             Unit = graph.Scans |> Array.mapi (fun k _ -> unit k)
             Users = users
-            Tile = tiles graph role
+            Lane = lane
+            Tile = tiles graph role lane
         }

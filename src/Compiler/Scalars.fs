@@ -61,6 +61,16 @@ module Scalars =
         | UnaryOp.Floor -> floor x
         | UnaryOp.Not -> if x = 0.0 then 1.0 else 0.0
 
+    /// A number as a whole number: towards zero, to the nearest of the type's where it has none, NaN to 0.
+    let whole (t: DType) (v: double) =
+        let low, high =
+            if t = DType.U32 then
+                0.0, double UInt32.MaxValue
+            else
+                double Int32.MinValue, double Int32.MaxValue
+
+        if Double.IsNaN v then 0.0 else Math.Clamp(Math.Truncate v, low, high)
+
     let binary (op: BinaryOp) (t: DType) (a: double) (b: double) =
         let truth c = if c then 1.0 else 0.0
 

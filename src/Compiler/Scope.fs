@@ -112,13 +112,28 @@ module Coordinate =
     let flatten (shape: int[]) (coordinates: Address[]) =
         Array.fold2 (fun acc (c: Address) s -> acc + c * s) (Address.Of 0L) coordinates (Buffers.Strides(shape, 1L))
 
+    /// Clamps a computed position to 0 … top.
+    let clamp (e: Emitter) (top: int) (o: Operand) =
+        let t = o.Type
+        e.Min(e.Max(o, e.Int(t, 0L)), e.Int(t, int64 top))
+
+    /// True if the position may lie outside, in the lanes that fill the last tile.
+    let private mayLeave (a: Address) =
+        not a.Vars.IsEmpty || a.Loops |> List.exists (fun (v, _) -> v.Kind = LoopKind.Lane)
+
     /// Coordinates of a row-major position.
     let unflatten (e: Emitter) (shape: int[]) (flat: Address) : Address[] =
         let result = Array.create shape.Length (Address.Of 0L)
         let mutable rest = flat
 
         for axis in shape.Length - 1 .. -1 .. 1 do
-            let struct (q, r) = divide e rest (int64 shape[axis])
+            let divisor = int64 shape[axis]
+
+            // quotients lead far away: what lies outside is brought inside before it is divided
+            if divisor > 1L && mayLeave rest && (exact rest divisor).IsNone then
+                rest <- ofOperand (clamp e (Array.fold (*) 1 (Array.take (axis + 1) shape) - 1) (operand e rest))
+
+            let struct (q, r) = divide e rest divisor
             result[axis] <- r
             rest <- q
 
@@ -126,8 +141,3 @@ module Coordinate =
             result[0] <- rest
 
         result
-
-    /// Clamps a computed position to 0 … top.
-    let clamp (e: Emitter) (top: int) (o: Operand) =
-        let t = o.Type
-        e.Min(e.Max(o, e.Int(t, 0L)), e.Int(t, int64 top))

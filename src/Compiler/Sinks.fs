@@ -32,10 +32,18 @@ module Sinks =
         let forced = HashSet<int>(Seq.append laidOut.Panels.Keys laidOut.Sources)
         let inPlace = HashSet<int>()
         let users = Array.init graph.Nodes.Length (fun _ -> ResizeArray<int>())
+        // how often a value is kept: as an output, as what a state or a loop carries next
+        let kept = Array.zeroCreate<int> graph.Nodes.Length
 
         for n in graph.Nodes do
             for i in Graph.edges graph scanOf n do
                 users[i].Add n.Id
+
+        for o in graph.Outputs do
+            kept[o.Node] <- kept[o.Node] + 1
+
+        for next in Seq.append (graph.States |> Seq.map (fun s -> s.Next)) (graph.Scans |> Seq.collect (fun s -> s.Nexts)) do
+            kept[next] <- kept[next] + 1
 
         let copy (source: int) =
             let n = nodes[source]
@@ -44,10 +52,20 @@ module Sinks =
             forced.Add id |> ignore
             id
 
+        /// True if nothing else needs the value that is updated.
         let isUpdateOf (target: int) (n: Node) =
             match n.Op with
-            | Op.DynamicUpdate -> n.Inputs[0] = target && users[target].Count = 1
+            | Op.DynamicUpdate -> n.Inputs[0] = target && users[target].Count = 1 && kept[target] = 0
             | _ -> false
+
+        /// True if a step's value is read nowhere but as the next one and the last one: then no step's value must outlast the step.
+        let isOnlyCarried (next: int) =
+            let isFinal id =
+                match graph.Nodes[id].Op with
+                | Op.Final _ -> true
+                | _ -> false
+
+            kept[next] = 1 && Seq.forall isFinal users[next]
 
         let mayHold (id: int) =
             let n = nodes[id]
@@ -72,7 +90,7 @@ module Sinks =
                     let n = nodes[next]
                     let carry = s.Carries[k]
 
-                    if carry >= 0 && isUpdateOf carry n then
+                    if carry >= 0 && isUpdateOf carry n && isOnlyCarried next then
                         inPlace.Add next |> ignore
                         next
                     elif Strategy.isView n.Op then

@@ -120,7 +120,7 @@ module Strategy =
                     && not (Seq.isEmpty (plates n))
                     && not (products.Contains n.Id)
                     ->
-                    let lane = plates n |> Seq.maxBy (fun i -> graph.Indices[i].Capacity, -i)
+                    let lane = plates n |> Seq.maxBy (fun i -> roles.Lane[i])
 
                     for id in n.Inputs do
                         if unstacks lane id then

@@ -55,9 +55,29 @@ type Language private () =
     static member Sigmoid(x: Tensor) = 0.5 * Build.unary UnaryOp.Tanh (0.5 * x) + 0.5
 
     /// log(1 + exp x), without overflow.
-    static member Softplus(x: Tensor) =
-        Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
-        + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x)))
+    static member Softplus(x: Tensor) = Special.softplus x
+
+    /// log(1 / (1 + exp(−x))), without overflow.
+    static member LogSigmoid(x: Tensor) = Special.logSigmoid x
+
+    /// sign(x)·log(1 + |x|): Hafner et al., 2023.
+    static member Symlog(x: Tensor) = Special.symlog x
+    /// sign(x)·(exp|x| − 1), which undoes Symlog.
+    static member Symexp(x: Tensor) = Special.symexp x
+    /// log Γ(x), x > 0; +∞ at 0, NaN below. Relative error below 1e-13 (single precision: 1e-6), at the zeros 1 and 2 too.
+    static member LogGamma(x: Tensor) = Special.logGamma x
+    /// The derivative of LogGamma, x > 0; NaN elsewhere. Error below 1e-13 (single precision: 1e-6) of the larger of its size and 1.
+    static member Digamma(x: Tensor) = Special.digamma x
+    /// The derivative of Digamma, x > 0; NaN elsewhere. Relative error below 1e-12 (single precision: 2e-6).
+    static member Trigamma(x: Tensor) = Special.polygamma 1 x
+    /// log B(a, b) = log Γ(a) + log Γ(b) − log Γ(a + b), a and b > 0, without the loss of digits of that difference.
+    static member LogBeta(a: Tensor, b: Tensor) = Special.logBeta a b
+    /// log Φ(x), the log of the standard normal's distribution function. Relative error below 1e-12 (single precision: 1e-5 far in the upper
+    /// tail, where the value is as small as Φ(−x)).
+    static member LogNormalCdf(x: Tensor) = Special.logNormalCdf x
+    /// Φ⁻¹(p), the standard normal's quantile, 0 < p < 1; NaN elsewhere. Error below 1e-12 (single precision: 2e-6) of the larger of its
+    /// size and 1.
+    static member NormalQuantile(p: Tensor) = Special.normalQuantile p
 
     static member Relu(x: Tensor) = Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
 
@@ -162,7 +182,13 @@ type Language private () =
 
         FreeIndex(name, Extent.Fixed steps, IndexKind.Time)
 
-    static member EnumeratedIndex(name: string, count: int) = FreeIndex(name, Extent.Fixed count, IndexKind.Enumerated)
+    /// The values 0 … count−1 of a finite variable.
+    static member EnumeratedIndex(name: string, count: int) =
+        if count < 1 then
+            Fail.model $"The variable \"{name}\" has {count} values." "Give at least 1."
+
+        FreeIndex(name, Extent.Fixed count, IndexKind.Enumerated)
+
     /// The value of an index, i32.
     static member Position(index: FreeIndex) = Structure.position index
     /// The leading element axis becomes the index.
@@ -184,10 +210,20 @@ type Language private () =
     static member Expectation<'T>(index: FreeIndex, weights: Tensor, values: 'T) : 'T =
         values |> Record.map (Structure.dot Semiring.SumProduct [||] [||] [ index ] weights)
 
-    /// The value at one position of the index (clamped).
+    /// The value at one position of the index, clamped to its capacity; 0 where that is not below its run-time extent.
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
 
-    static member private StackForRanking(index: FreeIndex, x: Tensor) = Structure.stackWith Double.NegativeInfinity index x
+    /// What stands for values behind a run-time count comes last in every order.
+    static member private StackForRanking(index: FreeIndex, x: Tensor) =
+        let lowest =
+            match x.DType with
+            | DType.F32
+            | DType.F64 -> Double.NegativeInfinity
+            | DType.I32 -> double Int32.MinValue
+            | DType.U32
+            | DType.Bool -> 0.0
+
+        Structure.stackWith lowest index x
 
     /// The positions of the k largest of a scalar over an index, largest first.
     static member TopKOver(index: FreeIndex, k: int, x: Tensor) = Shapes.topK k (Language.StackForRanking(index, x))
@@ -215,6 +251,29 @@ type Language private () =
 
         struct (Record.ofTensors<'C> finals, results)
 
+    /// Takes steps while a condition holds, at most `limit` of them; each value of a plate stops for itself. What comes out is the record
+    /// carried last and the number of steps taken. Derivatives are those of the steps taken.
+    static member While<'C>(limit: int, start: 'C, condition: Func<'C, Tensor>, step: Func<'C, 'C>) : struct ('C * Tensor) =
+        let finals, taken =
+            Iteration.boundedWhile limit (Record.toTensors start) (fun c -> condition.Invoke(Record.ofTensors<'C> c)) (fun c ->
+                Record.toTensors (step.Invoke(Record.ofTensors<'C> c)))
+
+        struct (Record.ofTensors<'C> finals, taken)
+
+    /// The x with x = f(x, θ), by iterating until no element moves by more than the tolerance, at most `limit` times. Its derivative by
+    /// θ is implicit and needs nothing of the path: that of the equation, found by as many iterations.
+    static member FixedPoint<'X, 'P>(limit: int, tolerance: double, start: 'X, parameters: 'P, f: Func<'X, 'P, 'X>) : 'X =
+        Iteration.fixedPoint limit tolerance (Record.toTensors start) (Record.toTensors parameters) (fun x p ->
+            Record.toTensors (f.Invoke(Record.ofTensors<'X> x, Record.ofTensors<'P> p)))
+        |> Record.ofTensors<'X>
+
+    /// The lower triangular L with L·Lᵀ = A, for a positive definite matrix [n, n]; only its symmetric part counts.
+    static member Cholesky(a: Tensor) : Tensor = Factorisations.cholesky a
+
+    /// The x of L·x = b, or Lᵀ·x = b, for a lower triangular L of shape [n, n] and a b of shape [n] or [n, m].
+    static member TriangularSolve(l: Tensor, b: Tensor, [<Optional; DefaultParameterValue(false)>] transpose: bool) : Tensor =
+        Factorisations.triangularSolve l transpose b
+
     // Derivatives. What they are taken by is a tensor or a record of tensors: inputs, parameters, or any values on the way.
 
     /// The gradient of a scalar. An index that a value does not have is summed over.
@@ -239,12 +298,13 @@ type Language private () =
     /// The first value, with the derivatives of the second.
     static member StraightThrough(value: Tensor, differentiable: Tensor) = Calculus.straightThrough value differentiable
 
-    /// Shows a value as it passes, when the engine has a listener; otherwise costs nothing.
+    /// Passes its operand on. The value is shown after each run: to subscribers of `Executable.Probed`, else where
+    /// `EngineOptions.Probed` says, else on standard error. It is stored and copied, and each run allocates.
     static member Probe(name: string, x: Tensor) = Build.node (Op.Probe name) [| x |] x.Shape x.DType
 
-    // Distributions.
+    // Distributions. Parameters of one shape, or scalars, give that many independent elements, unless it is said otherwise.
 
-    /// Normal by its mean and its standard deviation, elementwise independent.
+    /// Normal by its mean and its standard deviation.
     static member Normal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.Normal(mean, standardDeviation)
 
     static member Normal(mean: double, standardDeviation: double) : Distribution =
@@ -252,30 +312,85 @@ type Language private () =
 
     /// A Normal from a vector of 2n: n means, then n log-variances.
     static member DiagonalNormal(parameters: Tensor) : Distribution = Inference.DiagonalNormal parameters
-    /// Uniform on [low, high), elementwise independent.
+    /// A Normal of a vector by its mean and the Cholesky factor of its covariance, which `Cholesky` gives.
+    static member MultivariateNormal(mean: Tensor, factor: Tensor) : Distribution = Inference.MultivariateNormal(mean, factor)
+    /// tanh of a Normal: values in (−1, 1).
+    static member TanhNormal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.TanhNormal(mean, standardDeviation)
+
+    /// A Normal kept between two limits, either of which may be infinite.
+    static member TruncatedNormal(mean: Tensor, standardDeviation: Tensor, low: Tensor, high: Tensor) : Distribution =
+        Inference.TruncatedNormal(mean, standardDeviation, low, high)
+
+    /// exp of a Normal(location, scale).
+    static member LogNormal(location: Tensor, scale: Tensor) : Distribution = Inference.LogNormal(location, scale)
+
+    /// symexp of a Normal(mean, standard deviation), for values of any size.
+    static member SymlogNormal(mean: Tensor, standardDeviation: Tensor) : Distribution = Inference.SymlogNormal(mean, standardDeviation)
+
+    static member Laplace(location: Tensor, scale: Tensor) : Distribution = Inference.Laplace(location, scale)
+
+    static member StudentT(degrees: Tensor, location: Tensor, scale: Tensor) : Distribution = Inference.StudentT(degrees, location, scale)
+
+    /// Uniform between low and high. A draw may be rounded to either end, which have density as well.
     static member Uniform(low: Tensor, high: Tensor) : Distribution = Inference.Uniform(low, high)
 
     static member Uniform(low: double, high: double) : Distribution =
         Inference.Uniform(Build.scalar DType.F32 low, Build.scalar DType.F32 high)
 
+    static member Beta(alpha: Tensor, beta: Tensor) : Distribution = Inference.Beta(alpha, beta)
+    /// Gamma by its shape parameter and its rate: the mean is their quotient.
+    static member Gamma(shape: Tensor, rate: Tensor) : Distribution = Inference.Gamma(shape, rate)
+    /// Parts of one, by a vector of concentrations.
+    static member Dirichlet(concentration: Tensor) : Distribution = Inference.Dirichlet concentration
+    static member Exponential(rate: Tensor) : Distribution = Inference.Exponential rate
     /// All mass at one value.
     static member Dirac(value: Tensor) : Distribution = Inference.Dirac value
     /// One of n values, 0 … n−1, by n unnormalised log-probabilities.
     static member Categorical(logits: Tensor) : Distribution = Inference.Categorical logits
+    /// A single one among zeros along the last axis, by unnormalised log-probabilities; gradients pass straight through.
+    static member OneHotCategorical(logits: Tensor) : Distribution = Inference.OneHotCategorical(logits, 0.0)
+    /// The same with a share of the probability spread evenly, such as 0.01.
+    static member OneHotCategorical(logits: Tensor, mix: double) : Distribution = Inference.OneHotCategorical(logits, mix)
+    static member Poisson(rate: Tensor) : Distribution = Inference.Poisson rate
 
-    /// Zeros and ones, elementwise independent, by one of the two: `Bernoulli(logits: x)`, `Bernoulli(probability: p)`.
+    /// Zeros and ones, by one of the two: `Bernoulli(logits: x)`, `Bernoulli(probability: p)`.
     static member Bernoulli
         (
             [<Optional; DefaultParameterValue(null: Tensor)>] logits: Tensor,
             [<Optional; DefaultParameterValue(null: Tensor)>] probability: Tensor
         ) : Distribution =
-        match isNull logits, isNull probability with
-        | false, true -> Inference.Bernoulli.OfLogits logits
-        | true, false -> Inference.Bernoulli.OfProbability probability
-        | given, _ ->
+        Inference.Bernoulli.Of(logits, probability)
+
+    /// How many of `count` events occur, by one of the two: `Binomial(10, logits: x)`, `Binomial(10, probability: p)`.
+    static member Binomial
+        (
+            count: int,
+            [<Optional; DefaultParameterValue(null: Tensor)>] logits: Tensor,
+            [<Optional; DefaultParameterValue(null: Tensor)>] probability: Tensor
+        ) : Distribution =
+        Inference.Binomial.Of(count, logits, probability)
+
+    /// One of several distributions, by unnormalised log-weights.
+    static member Mixture(logits: Tensor, [<ParamArray>] components: Distribution[]) : Distribution = Inference.Mixture(logits, components)
+
+    /// A mixture over an index: the component's parameters vary over it, as `Unstack` makes them.
+    static member Mixture(logits: Tensor, index: FreeIndex, ``component``: Distribution) : Distribution =
+        Inference.Mixture(logits, index, ``component``)
+
+    /// A scalar by probabilities over bins, in rising order; a value counts as the two bins around it.
+    static member TwoHot(logits: Tensor, bins: Tensor) : Distribution = Inference.TwoHot(logits, bins)
+
+    /// Draws passed through an invertible map, such as `Bijectors.Exp`.
+    static member Transformed(from: Distribution, map: Bijector) : Distribution = Inference.Transformed(from, map)
+
+    /// KL(p ‖ q) in nats, in closed form; an error where there is none.
+    static member Kl(p: Distribution, q: Distribution) : Tensor =
+        match Divergence.kl p q with
+        | Some x -> x
+        | None ->
             Fail.model
-                $"""Bernoulli takes logits or a probability; {if given then "neither" else "both"} came."""
-                "Name one of them: Bernoulli(logits: x) or Bernoulli(probability: p)."
+                $"KL of {p.Name} and {q.Name} has no closed form here."
+                "Estimate it: average log p(x) − log q(x) over draws x of p, as Divergence.estimate does."
 
     // Programs.
 

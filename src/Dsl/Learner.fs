@@ -36,6 +36,12 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     let all = Trace()
     // evaluation draws numbers of its own
     let path = if mode = LearnerMode.Evaluate then "evaluation" else ""
+
+    let within trace plates =
+        { ProbContext.At(Draw(seedWords, stepWords), trace, plates, []) with
+            Path = path
+        }
+
     /// The plate of the batch. Values of a batch vary over it.
     member _.Data = data
     /// The number of steps that were taken before this one; in an evaluation that of its batches.
@@ -49,16 +55,7 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     member _.Trace(program: Prob<'T>) : struct ('T * Trace) =
         let trace = Trace()
 
-        let value =
-            program.Run
-                {
-                    Path = path
-                    Plates = []
-                    Times = []
-                    Given = []
-                    Source = Draw(seedWords, stepWords)
-                    Trace = trace
-                }
+        let value = program.Run(within trace [])
 
         for site in trace.Sites do
             all.Claim(site.Path, site.Location)
@@ -118,6 +115,38 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
             Learning.stepOf builder optimizer seed loss (Array.ofSeq parameters)
 
         loss
+
+    member private c.Ascend
+        (bound: Prob<EvidenceBound>, optimizer: Optimizer, plates: FreeIndex list, share: Tensor -> Tensor)
+        : EvidenceBound =
+        let trace = Trace()
+        let found = bound.Run(within trace plates)
+
+        for site in trace.Sites do
+            all.Claim(site.Path, site.Location)
+            all.Record site
+
+        if mode = LearnerMode.Learn then
+            Learning.stepBeside builder optimizer seed (c.Loss(-(share found.Value))) found.Updates
+
+        { found with
+            Value = share found.Value
+            Parts = found.Parts |> List.map (fun (name, x) -> name, share x)
+        }
+
+    /// One step of an optimiser up the bound of a datum, averaged over the batch: model and guide are those of one datum.
+    member c.MaximiseEach(bound: Prob<EvidenceBound>, optimizer: Optimizer) : EvidenceBound = c.Ascend(bound, optimizer, [ data ], id)
+
+    /// One step of an optimiser up the bound of all data, for each of them: model and guide open the plate of the data themselves, by
+    /// `Plate`, inside what is drawn once.
+    member c.Maximise(bound: Prob<EvidenceBound>, optimizer: Optimizer) : EvidenceBound =
+        c.Ascend(bound, optimizer, [], fun x -> x / c.Total)
+
+    /// The data of the batch as a plate within a model or a guide, whose log-densities count for all data: N/B times.
+    member c.Plate(body: Prob<'T>) : Prob<'T> =
+        Prob.plate data body
+        |> Handle.scale (c.Total / Build.convert DType.F32 (Structure.extent data))
+        |> Prob.map (fun p -> p.Value)
 
 /// A learner: a function from a state and a batch to the next state and metrics. The state is the parameters that it reads, what
 /// optimisers keep, and a record of one's own.
@@ -228,6 +257,26 @@ module Learner =
     /// Minimises a loss of a datum, averaged over the batch.
     let minimise (name: string) (optimizer: Optimizer) (loss: 'B -> Tensor) : Learner<'B> =
         minimising (Record.space<'B>()) name optimizer (fun _ datum -> loss datum, [||])
+
+    let private parts (bound: EvidenceBound) =
+        [|
+            yield "loss", -bound.Value
+            for name, x in bound.Parts do
+                yield name, x
+        |]
+
+    /// Maximises the bound of each datum, averaged over the batch: fitting an ELBO. Its parts are metrics.
+    let maximise (batch: Space) (name: string) (optimizer: Optimizer) (bound: 'B -> Prob<EvidenceBound>) : Learner<'B> =
+        over batch name () (fun context () datum -> (), parts (context.MaximiseEach(bound datum, optimizer)))
+
+    /// Maximises the bound of all data, for models that draw something once: they open the plate of the data by the context's `Plate`.
+    let maximiseAll
+        (batch: Space)
+        (name: string)
+        (optimizer: Optimizer)
+        (bound: LearnerContext -> 'B -> Prob<EvidenceBound>)
+        : Learner<'B> =
+        over batch name () (fun context () datum -> (), parts (context.Maximise(bound context datum, optimizer)))
 
     /// Minimises a loss of a datum that is one tensor of a stated shape.
     let minimiseTensor (name: string) (datum: TensorInput) (optimizer: Optimizer) (loss: Tensor -> Tensor) : Learner<Tensor> =

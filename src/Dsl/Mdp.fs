@@ -161,7 +161,7 @@ module Mdp =
         { mdp with Termination = Some test }
 
     let observe (f: 'S -> Distribution) (mdp: Mdp<'S, 'A, 'G>) =
-        tried mdp (fun s _ _ _ -> f s |> ignore)
+        tried mdp (fun s _ _ _ -> dryRun mdp "The observation" (Prob.sampleAt "observation" (f s) Location.unknown))
         { mdp with Observation = Some f }
 
     let discount gamma (mdp: Mdp<'S, 'A, 'G>) =
@@ -172,9 +172,14 @@ module Mdp =
 
     /// Says at which temperature, and in which sense, the process is to be optimal.
     let optimalIn semantics temperature (mdp: Mdp<'S, 'A, 'G>) : Optimal<'S, 'A, 'G> =
+        let refuse mend =
+            Fail.within mdp.Name (fun () -> Fail.model $"The temperature of \"{mdp.Name}\" is {temperature}." mend)
+
         if not (temperature > 0.0 && Double.IsFinite temperature) then
-            Fail.within mdp.Name (fun () ->
-                Fail.model $"The temperature of \"{mdp.Name}\" is {temperature}." "Choose it above 0; small makes the best plan win.")
+            refuse "Choose it above 0; small makes the best plan win."
+
+        if not (Known.isPositiveSingle temperature) then
+            refuse "Choose it between 1.2e-38 and 3.4e38: single precision does not reach further."
 
         { Mdp = mdp; Temperature = temperature; Semantics = semantics }
 
@@ -216,7 +221,7 @@ module Flat =
             |> Array.map (fun x -> Build.convert DType.F32 x |> Shapes.reshape [| x.Count |])
             |> Shapes.concat 0
 
-    /// Values held to a space's limits; values that must be whole are rounded down.
+    /// Values held to a space's limits; NaN stays NaN.
     let clip (space: Space) (value: 'T) : 'T =
         Array.map2
             (fun (l: Leaf) (x: Tensor) ->

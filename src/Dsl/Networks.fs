@@ -23,10 +23,7 @@ type Activation private () =
     static member Silu = Func<Tensor, Tensor>(fun x -> x * Activation.Sigmoid.Invoke x)
 
     /// log(1 + exp x), without overflow.
-    static member Softplus =
-        Func<Tensor, Tensor>(fun x ->
-            Build.binary BinaryOp.Max (Build.scalar x.DType 0.0) x
-            + Build.unary UnaryOp.Log1p (Build.unary UnaryOp.Exp (-(Build.unary UnaryOp.Abs x))))
+    static member Softplus = Func<Tensor, Tensor> Special.softplus
 
 /// Named parameters of a layer. Under a plate every member has its own: the stored tensor has the plate as its leading axis.
 [<Sealed>]

@@ -187,6 +187,20 @@ module Learning =
         change builder optimizer "optimizer.step" loss parameters
         parameters
 
+    /// The same where some parameters have next values of their own and are left to these, such as moving averages.
+    let stepBeside (builder: ProgramBuilder) (optimizer: Optimizer) (seed: uint64) (loss: Tensor) (updates: (Tensor * Tensor) list) : unit =
+        let isOwn p = updates |> List.exists (fun (own, _) -> obj.ReferenceEquals(own, p))
+
+        let parameters =
+            builder.Parameters(loss :: List.collect (fun (p, x) -> [ p; x ]) updates, seed)
+            |> Array.filter (isOwn >> not)
+
+        if parameters.Length = 0 then
+            Fail.model "The bound depends on no parameter." "Use a network, or Parameter(name, shape), in the model or its guide."
+
+        change builder optimizer "optimizer.step" loss parameters
+        updates |> List.iter builder.Next
+
     /// The same for some of the parameters that a loss is computed from: those of one network of several, each with a loss and an
     /// optimiser of its own. The count of steps is kept as `optimizer.step.` and the name of the first.
     let stepOf (builder: ProgramBuilder) (optimizer: Optimizer) (seed: uint64) (loss: Tensor) (parameters: Tensor[]) : unit =

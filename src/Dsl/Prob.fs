@@ -12,11 +12,35 @@ type SiteRecord =
         Location: Location
         Distribution: Distribution
         Value: Tensor
-        /// The log-density of the value, free in the plates and times that the site stands in.
+        /// The log-density of the value, free in the plates and times that the site stands in; masked and scaled.
         LogDensity: Lazy<Tensor>
         IsObserved: bool
+        /// Drawn by a guide for its own use: no site of a model.
+        IsAuxiliary: bool
         Plates: FreeIndex list
         Times: FreeIndex list
+        /// What masks and scales do to a log-density, or to a divergence, of the site.
+        Weighed: Tensor -> Tensor
+    }
+
+/// A site on its way through handlers, from the innermost to the outermost.
+type SiteRequest =
+    {
+        Path: string
+        Location: Location
+        Distribution: Distribution
+        /// The value, or null while nobody has given one.
+        Value: Tensor
+        IsObserved: bool
+        IsAuxiliary: bool
+        /// Set from outside: no random choice any more.
+        IsFixed: bool
+        /// Not seen by handlers further out, nor by the trace.
+        IsHidden: bool
+        /// What is drawn is a constant to derivatives, also in its own density.
+        IsHeld: bool
+        /// What the rest of the program sees of the value.
+        Pass: Tensor -> Tensor
     }
 
 /// What a traced program left: its sites, in order, and the sum of its factors.
@@ -24,11 +48,17 @@ type SiteRecord =
 type Trace() =
     let sites = ResizeArray<SiteRecord>()
     let factors = ResizeArray<Tensor>()
+    let loose = ResizeArray<Tensor>()
     let paths = HashSet<string>()
     let hashes = Dictionary<struct (uint32 * uint32), string>()
     member _.Sites = sites :> IReadOnlyList<SiteRecord>
     /// Log-weights from factors and observations, each summed over its own plates and times.
     member _.Factors = factors :> IReadOnlyList<Tensor>
+    /// The log-weights of factors alone.
+    member _.LooseFactors = loose :> IReadOnlyList<Tensor>
+
+    /// The site of a path, if the program made it.
+    member _.TryFind(path: string) = sites |> Seq.tryFind (fun s -> s.Path = path)
 
     member internal _.Claim(path: string, location: Location) =
         if not (paths.Add path) then
@@ -43,6 +73,21 @@ type Trace() =
 
     member internal _.Record site = sites.Add site
     member internal _.Weigh x = factors.Add x
+
+    member internal _.Factor x =
+        factors.Add x
+        loose.Add x
+
+    /// Takes in what an inner trace recorded.
+    member internal t.Include(inner: Trace) =
+        for site in inner.Sites do
+            t.Claim(site.Path, site.Location)
+            t.Record site
+
+        for f in inner.Factors do
+            t.Weigh f
+
+        loose.AddRange inner.LooseFactors
 
 /// How sample sites get their values while a program is traced.
 type SampleSource =
@@ -61,7 +106,27 @@ type ProbContext =
         Given: FreeIndex list
         Source: SampleSource
         Trace: Trace
+        /// Innermost first.
+        Handlers: (SiteRequest -> SiteRequest) list
+        /// Where false, sites and factors do not count; null for everywhere.
+        Mask: Tensor
+        /// What multiplies log-densities and factors; null for 1.
+        Scale: Tensor
     }
+
+    /// Where a program starts to be traced.
+    static member At(source: SampleSource, trace: Trace, plates: FreeIndex list, times: FreeIndex list) =
+        {
+            Path = ""
+            Plates = plates
+            Times = times
+            Given = plates @ times
+            Source = source
+            Trace = trace
+            Handlers = []
+            Mask = null
+            Scale = null
+        }
 
     member context.Enter(name: string) =
         { context with
@@ -107,16 +172,19 @@ module Prob =
     /// Refuses parameters out of range: known ones now, computed ones when the engine runs in checked mode.
     let private require path location (value: Tensor) (distribution: Distribution) =
         let check (x: Tensor) (r: Requirement) =
-            match r.Value.Op with
-            | Op.Constant values ->
-                (match values |> Array.tryFind (r.HoldsFor >> not) with
+            match Known.numbers r.Value with
+            | Some values ->
+                (match values |> Array.tryFind (fun v -> not (r.HoldsFor v && Double.IsFinite v)) with
                  | Some bad ->
                      Fail.at
                          location
                          $"The site \"{path}\" has a {distribution.Name} that needs {r.Text}; {bad} came."
-                         "Give a parameter in range."
+                         (if Double.IsFinite bad then
+                              "Give a parameter in range."
+                          else
+                              "Give a finite number.")
                  | None -> x)
-            | _ ->
+            | None ->
                 let holds = r.Holds r.Value
 
                 let spec =
@@ -152,65 +220,114 @@ module Prob =
             Some [| Structure.philox 0 counter seed; Structure.philox 1 counter seed |]
         | Choose _ -> None
 
+    /// What a mask and a scale make of a log-weight.
+    let private weighed (c: ProbContext) (x: Tensor) =
+        let x = if isNull c.Mask then x else Build.select c.Mask x (Build.scalar x.DType 0.0)
+        if isNull c.Scale then x else Build.convert x.DType c.Scale * x
+
+    /// The log-density; where a mask hides the value, which may be missing, that of the mean stands in, so that derivatives stay finite.
+    let private logDensity (c: ProbContext) (distribution: Distribution) (value: Tensor) =
+        if isNull c.Mask || not value.DType.IsFloat || not (distribution.Knows Statistic.Mean) then
+            weighed c (distribution.LogDensity value)
+        else
+            let mean = Build.convert value.DType distribution.Mean
+            weighed c (distribution.LogDensity(Build.select c.Mask value mean))
+
+    let rec private ask (handlers: (SiteRequest -> SiteRequest) list) (r: SiteRequest) =
+        match handlers with
+        | handle :: outer when not r.IsHidden -> ask outer (handle r)
+        | _ -> r
+
+    let private fits (r: SiteRequest) (value: Tensor) =
+        if value.Shape <> r.Distribution.Shape then
+            let verb = if r.IsObserved then "observes" else "is given"
+
+            Fail.at
+                r.Location
+                $"The site \"{r.Path}\" {verb} a value of shape {Fail.shape value.Shape} under {r.Distribution.Name} of shape {Fail.shape r.Distribution.Shape}."
+                "Make the shapes equal."
+
+        value
+
+    let private visit (c: ProbContext) (r: SiteRequest) : Tensor =
+        c.Trace.Claim(r.Path, r.Location)
+        let r = ask c.Handlers r
+
+        let value, drawn =
+            match r.Value, c.Source with
+            | null, Draw _ ->
+                let key = (keyOf c r.Path).Value
+                let draws = { Key = key; Plates = c.Plates; Times = c.Times }
+
+                if r.IsHeld then
+                    Calculus.stopGradient (r.Distribution.Draw draws), None
+                else
+                    let value, density = r.Distribution.DrawScored draws
+                    value, Some density
+            | null, Choose f -> fits r (f r.Path r.Distribution None), None
+            | given, _ -> fits r given, None
+
+        if r.IsFixed then
+            r.Pass value
+        else
+            let value = require r.Path r.Location value r.Distribution
+
+            let density =
+                match drawn with
+                | Some known -> lazy (weighed c known.Value)
+                | None -> lazy (logDensity c r.Distribution value)
+
+            if r.IsObserved && not r.IsHidden then
+                c.Trace.Weigh(sumOut c density.Value)
+
+            if not r.IsHidden then
+                c.Trace.Record
+                    {
+                        Path = r.Path
+                        Location = r.Location
+                        Distribution = r.Distribution
+                        Value = value
+                        LogDensity = density
+                        IsObserved = r.IsObserved
+                        IsAuxiliary = r.IsAuxiliary
+                        Plates = c.Plates
+                        Times = c.Times
+                        Weighed = weighed c
+                    }
+
+            r.Pass value
+
+    let private request path location distribution value =
+        {
+            Path = path
+            Location = location
+            Distribution = distribution
+            Value = value
+            IsObserved = not (isNull value)
+            IsAuxiliary = false
+            IsFixed = false
+            IsHidden = false
+            IsHeld = false
+            Pass = id
+        }
+
     let sampleAt (name: string) (distribution: Distribution) location =
+        Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution null))
+
+    /// A draw that a guide makes other draws from; no model has it.
+    let auxiliaryAt (name: string) (distribution: Distribution) location =
         Prob<Tensor>(fun c ->
-            let path = (c.Enter name).Path
-            c.Trace.Claim(path, location)
-
-            let drawn =
-                match c.Source with
-                | Draw _ ->
-                    let key = (keyOf c path).Value
-                    distribution.Draw { Key = key; Plates = c.Plates; Times = c.Times }
-                | Choose f -> f path distribution None
-
-            let value = require path location drawn distribution
-
-            c.Trace.Record
-                {
-                    Path = path
-                    Location = location
-                    Distribution = distribution
-                    Value = value
-                    LogDensity = lazy (distribution.LogDensity value)
-                    IsObserved = false
-                    Plates = c.Plates
-                    Times = c.Times
-                }
-
-            value)
+            visit
+                c
+                { request (c.Enter name).Path location distribution null with
+                    IsAuxiliary = true
+                })
 
     let observeAt (name: string) (distribution: Distribution) (value: Tensor) location =
-        Prob<Tensor>(fun c ->
-            let path = (c.Enter name).Path
-            c.Trace.Claim(path, location)
-
-            if value.Shape <> distribution.Shape then
-                Fail.at
-                    location
-                    $"The site \"{path}\" observes a value of shape {Fail.shape value.Shape} under {distribution.Name} of shape {Fail.shape distribution.Shape}."
-                    "Make the shapes equal."
-
-            let value = require path location value distribution
-            let logDensity = distribution.LogDensity value
-            c.Trace.Weigh(sumOut c logDensity)
-
-            c.Trace.Record
-                {
-                    Path = path
-                    Location = location
-                    Distribution = distribution
-                    Value = value
-                    LogDensity = lazy logDensity
-                    IsObserved = true
-                    Plates = c.Plates
-                    Times = c.Times
-                }
-
-            value)
+        Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution value))
 
     /// Multiplies the weight of the run by exp(log-weight).
-    let factor (logWeight: Tensor) = Prob<unit>(fun c -> c.Trace.Weigh(sumOut c logWeight))
+    let factor (logWeight: Tensor) = Prob<unit>(fun c -> c.Trace.Factor(sumOut c (weighed c logWeight)))
 
     /// Independent repetitions of a program; its value is free in the plate's index.
     let plate (index: FreeIndex) (body: Prob<'T>) =
@@ -236,13 +353,7 @@ module Prob =
                     kept <- Some trace
                     Record.toTensors next, result)
 
-            for site in kept.Value.Sites do
-                c.Trace.Claim(site.Path, site.Location)
-                c.Trace.Record site
-
-            for f in kept.Value.Factors do
-                c.Trace.Weigh f
-
+            c.Trace.Include kept.Value
             Record.ofTensors<'S> finals, results)
 
     /// A program under a name of its own: its sites' paths begin with it.
@@ -252,33 +363,13 @@ module Prob =
     let draw (seed: Tensor[]) (step: Tensor[]) (plates: FreeIndex list) (times: FreeIndex list) (body: Prob<'T>) : 'T * Trace =
         let trace = Trace()
 
-        let context =
-            {
-                Path = ""
-                Plates = plates
-                Times = times
-                Given = plates @ times
-                Source = Draw(seed, step)
-                Trace = trace
-            }
-
-        body.Run context, trace
+        body.Run(ProbContext.At(Draw(seed, step), trace, plates, times)), trace
 
     /// Traces a program with chosen values.
     let trace (choose: string -> Distribution -> Tensor) (body: Prob<'T>) : 'T * Trace =
         let trace = Trace()
 
-        let context =
-            {
-                Path = ""
-                Plates = []
-                Times = []
-                Given = []
-                Source = Choose(fun path d _ -> choose path d)
-                Trace = trace
-            }
-
-        body.Run context, trace
+        body.Run(ProbContext.At(Choose(fun path d _ -> choose path d), trace, [], [])), trace
 
     /// The log-density of all that a trace recorded: samples, observations and factors, over all plates and times.
     let logJoint (trace: Trace) : Tensor =

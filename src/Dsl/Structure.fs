@@ -1,5 +1,7 @@
 namespace Inference
 
+open System
+
 /// Constructors of primitives that introduce, contract or bind indices.
 [<RequireQualifiedAccess>]
 module Structure =
@@ -108,7 +110,10 @@ module Structure =
     let logSumExp (axes: int[]) (indices: FreeIndex list) (x: Tensor) =
         let axes = axes |> Array.map (fun a -> if a < 0 then a + x.Shape.Length else a)
         let largest = max axes indices x
-        let finite = Build.binary BinaryOp.Less (Build.scalar x.DType -1e30) largest
+
+        let finite =
+            Build.binary BinaryOp.Less (Build.unary UnaryOp.Abs largest) (Build.scalar x.DType Double.PositiveInfinity)
+
         let shift = Build.select finite largest (Build.scalar x.DType 0.0)
 
         let terms = Build.binary BinaryOp.Sub x (restore axes x.Shape shift) |> Build.unary UnaryOp.Exp

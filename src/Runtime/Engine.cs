@@ -131,6 +131,7 @@ public sealed class Engine : IDisposable
 
         try
         {
+            PlanVerifier.Verify(found.Plan);
             return new Executable(this, _pool, found, fromCache: true, start);
         }
         catch (Exception failure) when (

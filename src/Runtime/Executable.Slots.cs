@@ -3,7 +3,7 @@ using Inference.Compiler;
 namespace Inference;
 
 /// <content>Inputs, states, outputs and extents.</content>
-public sealed unsafe partial class Executable
+public sealed partial class Executable
 {
     private readonly Slot[] _inputs;
     private readonly Slot[] _states;
@@ -109,7 +109,7 @@ public sealed unsafe partial class Executable
     {
         ThrowIfNotReady();
         RequireNumber("extent", extent, _program.Extents.Length);
-        return _workspace.Variables[extent];
+        return _workspace.Variable(extent);
     }
 
     /// <summary>Sets how often something is repeated in the runs to come.</summary>
@@ -128,22 +128,13 @@ public sealed unsafe partial class Executable
                     + "The capacity is stated where the plate is made.");
         }
 
-        _workspace.Variables[extent] = count;
+        _workspace.Variable(extent) = count;
     }
 
     /// <inheritdoc cref="SetExtent(int, int)"/>
     public void SetExtent(string name, int count) => SetExtent(IndexOfExtent(name), count);
 
-    private static Slot[] SlotsOf(string role, IEnumerable<SlotPlan> plans, byte** buffers)
-    {
-        var slots = new List<Slot>();
-        foreach (SlotPlan plan in plans)
-        {
-            slots.Add(new Slot(role, plan, buffers));
-        }
-
-        return [.. slots];
-    }
+    private Slot[] SlotsOf(string role, IEnumerable<SlotPlan> plans) => [.. plans.Select(plan => new Slot(role, plan, _workspace))];
 
     private Slot SlotAt(string role, Slot[] slots, int slot)
     {

@@ -9,10 +9,10 @@ namespace Inference;
 /// replaces the states. Nothing is allocated by a run.
 /// </summary>
 /// <remarks>
-/// For one thread at a time. The spans that it returns lie in native memory: they hold until the next call on this object, and
-/// must not be used after <see cref="Dispose"/>.
+/// For one thread at a time. The spans that it returns are its own memory: what they show holds until the next call on this object.
+/// They keep the memory alive; after <see cref="Dispose"/> they show old numbers, while every call is refused.
 /// </remarks>
-public sealed unsafe partial class Executable : IDisposable
+public sealed partial class Executable : IDisposable
 {
     private const int Idle = 0;
     private const int Running = 1;
@@ -33,19 +33,18 @@ public sealed unsafe partial class Executable : IDisposable
         _engine = engine;
         _pool = pool;
         _program = compiled.Plan;
-        PlanVerifier.Verify(_program);
         _kernels = new LoadedKernels(compiled.Image, _program.KernelCount);
         _workspace = new Workspace(_program, pool.Threads);
-        _inputs = SlotsOf("input", _program.Inputs, _workspace.Buffers);
-        _states = SlotsOf("state", _program.States, _workspace.Buffers);
-        _outputs = SlotsOf("output", _program.Outputs.Select(output => output.Slot), _workspace.BuffersOfLastRun);
+        _inputs = SlotsOf("input", _program.Inputs);
+        _states = SlotsOf("state", _program.States);
+        _outputs = SlotsOf("output", _program.Outputs.Select(output => output.Slot));
         _checks = [.. Enumerable.Range(0, _outputs.Length).Where(o => _program.Outputs[o].Kind == OutputKind.Check)];
         _probes = [.. Enumerable.Range(0, _outputs.Length).Where(o => _program.Outputs[o].Kind == OutputKind.Probe)];
         _sequence = new RunSequence(_program, _kernels);
         _commit = new StateCommit(_states);
         for (int extent = 0; extent < _program.Extents.Length; extent++)
         {
-            _workspace.Variables[extent] = _program.Extents[extent].Capacity;
+            _workspace.Variable(extent) = _program.Extents[extent].Capacity;
         }
 
         FromCache = fromCache;
@@ -67,7 +66,7 @@ public sealed unsafe partial class Executable : IDisposable
     /// <summary>True if nothing had to be compiled.</summary>
     public bool FromCache { get; }
 
-    /// <summary>Bytes of native memory: buffers, scratch and tables.</summary>
+    /// <summary>Bytes of memory: buffers, scratch and tables.</summary>
     public long WorkspaceBytes => _workspace.Bytes;
 
     /// <summary>The program's graph, for people.</summary>
@@ -144,7 +143,6 @@ public sealed unsafe partial class Executable : IDisposable
             _pool.Begin();
             try
             {
-                _commit.Begin(_workspace);
                 WorkersOfLastRun = _sequence.Run(_pool, _workspace, ticks);
                 broken = BrokenChecks();
                 if (broken is null)

@@ -36,8 +36,11 @@ internal static class PlanVerifier
             VerifySlot(program, slot);
         }
 
+        // A commit would take such an output away.
+        var states = program.States.SelectMany(state => new[] { state.Buffer, state.Next }).ToHashSet();
         foreach (OutputPlan output in program.Outputs)
         {
+            Require(program, !states.Contains(output.Slot.Buffer), $"output \"{output.Slot.Name}\" lies where a state does");
             Require(
                 program,
                 output.Kind != OutputKind.Check || output.Slot.Shape.All(extent => extent == 1),

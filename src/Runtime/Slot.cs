@@ -4,19 +4,19 @@ using Inference.Compiler;
 
 namespace Inference;
 
-/// <summary>An input, state or output of an executable: a dense array in native memory, in row-major order.</summary>
-internal sealed unsafe class Slot
+/// <summary>An input, state or output of an executable: a dense array in its workspace, in row-major order.</summary>
+internal sealed class Slot
 {
-    private readonly byte** _buffers;
+    private readonly Workspace _workspace;
     private readonly string _role;
 
     /// <param name="role">Input, state or output, for errors.</param>
     /// <param name="plan">What the compiler says of it.</param>
-    /// <param name="buffers">A table of addresses in the workspace.</param>
-    public Slot(string role, SlotPlan plan, byte** buffers)
+    /// <param name="workspace">The memory that it lies in.</param>
+    public Slot(string role, SlotPlan plan, Workspace workspace)
     {
         _role = role;
-        _buffers = buffers;
+        _workspace = workspace;
         Plan = plan;
         Count = plan.Shape.Aggregate(1, (product, extent) => product * extent);
     }
@@ -30,12 +30,10 @@ internal sealed unsafe class Slot
     /// <summary>True when it holds floating-point numbers.</summary>
     public bool IsFloating => Plan.Type is ElementType.Float32 or ElementType.Float64;
 
-    // Through the table at each use, because the buffers of states change places.
-    private byte* Address => _buffers[Plan.Buffer];
-
     public static int BytesOf(ElementType type) => type == ElementType.Float64 ? 8 : 4;
 
-    /// <summary>The elements themselves.</summary>
+    /// <summary>The elements themselves. The span keeps them alive.</summary>
+    /// <exception cref="ObjectDisposedException">The executable has been disposed.</exception>
     public Span<T> Elements<T>()
         where T : unmanaged
     {
@@ -140,8 +138,9 @@ internal sealed unsafe class Slot
         }
     }
 
+    // Through the workspace at each use, because the buffers of states change places.
     private Span<T> Raw<T>()
-        where T : unmanaged => new(Address, Count);
+        where T : unmanaged => _workspace.Elements<T>(Plan.Buffer, Count);
 
     private void RequireCount(int count, string verb)
     {

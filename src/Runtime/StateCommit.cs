@@ -43,16 +43,6 @@ internal sealed unsafe class StateCommit
         }
     }
 
-    /// <summary>Notes where the states are, at the start of a run.</summary>
-    public void Begin(Workspace workspace)
-    {
-        foreach (Slot state in _swapped)
-        {
-            workspace.Note(state.Plan.Buffer);
-            workspace.Note(state.Plan.Next);
-        }
-    }
-
     /// <summary>Lets the next values take the place of the present ones if all are finite. The caller holds the pool.</summary>
     /// <returns>The name of a state whose next value is not finite, or null if the run was committed.</returns>
     public string? TryCommit(WorkerPool pool, Workspace workspace)

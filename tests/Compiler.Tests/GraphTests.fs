@@ -232,3 +232,52 @@ let ``A loop under a plate stands in one kernel`` () =
     let schedule = (Compile.program options program).Schedule
     Assert.DoesNotContain("repeat", schedule)
     Assert.Contains("over i", (kernelOf schedule "scan over t").Split('\n')[0])
+
+[<Fact>]
+let ``What nothing needs is not computed`` () =
+    let program =
+        build "lean" (fun b ->
+            let x = b.Input("x", [| 4 |], DType.F32)
+            let t = L.TimeIndex("t", 3)
+            let finals, _ = Structure.scan t [| x |] (fun c -> [| L.Sin c[0] |], ())
+            // the condition is for engines that check, the loop for nobody
+            let unread = L.Erf x + finals[0]
+            let rule = { Name = "one"; Tangent = fun _ _ _ -> null }
+            b.Output("y", Calculus.withDerivative rule [| unread |] (L.Exp x)))
+
+    let graph = (closed program).Graph
+    Assert.Equal(1, count (isUnary UnaryOp.Exp) graph)
+    Assert.Equal(0, count (isUnary UnaryOp.Erf) graph)
+    Assert.Equal(0, count (isUnary UnaryOp.Sin) graph)
+    Assert.Empty graph.Scans
+    Oracle.agrees program [ "x", numbers 1 4 ]
+
+[<Fact>]
+let ``A graph's text is the same in every culture`` () =
+    let program = build "half" (fun b -> b.Output("y", b.Input("x", [||], DType.F32) * 0.5 + 1.25))
+    let culture = Globalization.CultureInfo.CurrentCulture
+    let here = (closed program).Text
+
+    try
+        let comma = Globalization.CultureInfo.InvariantCulture.Clone() :?> Globalization.CultureInfo
+        comma.NumberFormat.NumberDecimalSeparator <- ","
+        comma.NumberFormat.NegativeSign <- "~"
+        Globalization.CultureInfo.CurrentCulture <- comma
+        Assert.Equal(here, (closed program).Text)
+        Oracle.agrees program [ "x", [| 0.75 |] ]
+    finally
+        Globalization.CultureInfo.CurrentCulture <- culture
+
+[<Theory>]
+[<InlineData(64, 32, "particle")>]
+[<InlineData(64, 4, "member")>]
+[<InlineData(4, 32, "particle")>]
+let ``Lanes go along what shares a matrix`` (members: int) (particles: int) (lane: string) =
+    let program =
+        build "lanes" (fun b ->
+            let member', particle = L.PlateIndex("member", members), L.PlateIndex("particle", particles)
+            let w = L.Unstack(b.Input("w", [| members; 32; 32 |], DType.F32), member')
+            let x = L.Unstack(b.Input("x", [| particles; 32 |], DType.F32), particle)
+            b.Output("y", L.Stack(L.Stack(L.Sum(L.Tanh(L.Dot(w, x))), particle), member')))
+
+    Assert.Contains($"lanes of {lane}", (kernelOf (Compile.program options program).Schedule "dot").Split('\n')[0])

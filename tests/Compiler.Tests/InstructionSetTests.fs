@@ -21,8 +21,8 @@ let private without =
             InstructionSet.Scalar, [ "DOTNET_EnableHWIntrinsic" ]
         ]
 
-/// This assembly's own entry point, in a process without some instructions.
-let private reportOf (set: InstructionSet) : Report =
+/// This assembly's own entry point, in a process without some instructions, with an engine that is asked for a set or not.
+let private reportOf (set: InstructionSet) (asked: InstructionSet option) : Report =
     let info =
         ProcessStartInfo(Environment.ProcessPath, RedirectStandardOutput = true, RedirectStandardError = true)
 
@@ -37,6 +37,7 @@ let private reportOf (set: InstructionSet) : Report =
 
     info.FileName <- dotnet
     info.ArgumentList.Add assembly
+    asked |> Option.iter (fun asked -> info.ArgumentList.Add(string asked))
 
     for name in without[set] do
         info.Environment[name] <- "0"
@@ -67,7 +68,7 @@ let private here = lazy (report (Nullable()))
 [<InlineData(InstructionSet.Vector128)>]
 [<InlineData(InstructionSet.Scalar)>]
 let ``A process uses the widest vectors that it has, and computes the same`` (set: InstructionSet) =
-    let r = reportOf set
+    let r = reportOf set None
     // a machine without the wider ones does not notice that they are off
     let expected = min set Machine.WidestInstructionSet
     Assert.Equal(string expected, r.InstructionSet)
@@ -84,5 +85,15 @@ let ``An engine prints the vectors that it is asked for, and computes the same``
     let r = report (Nullable set)
     Assert.Equal(string set, r.InstructionSet)
     Assert.Equal<int[]>((if set = InstructionSet.Scalar then [||] else [| bits set |]), r.Widths)
+    Assert.Equal<double[]>(here.Value.Words, r.Words)
+    close 1e-5 here.Value.Rollout r.Rollout
+
+[<Theory>]
+[<InlineData(InstructionSet.Vector256, InstructionSet.Vector512)>]
+[<InlineData(InstructionSet.Vector128, InstructionSet.Vector512)>]
+[<InlineData(InstructionSet.Vector128, InstructionSet.Vector256)>]
+let ``An engine that is asked for wider vectors than the process has computes the same`` (has: InstructionSet) (asked: InstructionSet) =
+    let r = reportOf has (Some asked)
+    Assert.Equal(string asked, r.InstructionSet)
     Assert.Equal<double[]>(here.Value.Words, r.Words)
     close 1e-5 here.Value.Rollout r.Rollout

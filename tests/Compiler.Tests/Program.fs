@@ -3,9 +3,15 @@ module Inference.Compiler.Tests.Program
 
 open System
 open System.Text.Json
+open Inference.Compiler
 open Inference.Compiler.Tests
 
 [<EntryPoint>]
-let main _ =
-    Console.WriteLine(JsonSerializer.Serialize(InstructionSetProbe.report (Nullable())))
+let main arguments =
+    let asked =
+        match arguments with
+        | [| set |] -> Nullable(Enum.Parse<InstructionSet> set)
+        | _ -> Nullable()
+
+    Console.WriteLine(JsonSerializer.Serialize(InstructionSetProbe.report asked))
     0

@@ -285,3 +285,22 @@ let ``Normals are Box–Muller of consecutive pairs`` () =
     for p in 0 .. plates - 1 do
         for d in 0 .. 5 * count - 1 do
             Assert.Equal(expected (int64 p) d, x[p * 5 * count + d], 2e-6)
+
+[<Fact>]
+let ``Two keys that differ in their second words draw apart`` () =
+    let program =
+        build "keys" (fun b ->
+            let i = L.PlateIndex("i", 40)
+            let words = b.Input("key", [| 3 |], DType.U32)
+
+            let draw k =
+                random RandomKind.Uniform [ i ] [] [||] (L.Element(words, 0), L.Element(words, k))
+
+            b.Output("a", L.Stack(draw 1, i))
+            b.Output("b", L.Stack(draw 2, i)))
+
+    let inputs = [ "key", [| 1.0; 2.0; 3.0 |] ]
+    Oracle.agrees program inputs
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false))
+    let outputs = Oracle.outputs engine program inputs
+    Assert.All(Seq.zip outputs["a"] outputs["b"], fun (a, b) -> Assert.NotEqual(a, b))

@@ -42,3 +42,32 @@ let ``A shorter run leaves nothing of a longer one before it`` () =
     for name, width in [ "rows", 1; "weights", 1; "constant", 1 ] do
         let values = executable.Output<float32>(executable.IndexOfOutput name).ToArray()
         Assert.All(Array.skip (5 * width) values, fun v -> Assert.Equal(0.0f, v))
+
+[<Theory>]
+[<InlineData(3)>]
+[<InlineData(150)>]
+let ``Absent rows come after every whole number`` (count: int) =
+    let program =
+        build "whole" (fun b ->
+            let i = L.PlateIndex("i", Extent.UpTo("batch", capacity))
+            let x = L.Unstack(b.Input("x", [| capacity |], DType.I32), i)
+            b.Output("kth", L.KthLargestOver(i, 3, x))
+            b.Output("top", L.TopKOver(i, 3, x)))
+
+    let below = Array.init capacity (fun k -> double (-1000 - 7 * k % 31))
+    Oracle.agreesWith 0.0 [ "batch", count ] program [ "x", below ]
+
+[<Fact>]
+let ``One run-time count has one capacity`` () =
+    let program =
+        build "two" (fun b ->
+            let i, j = L.PlateIndex("i", Extent.UpTo("n", 10)), L.PlateIndex("j", Extent.UpTo("n", 20))
+            let x = b.Input("x", [| 20 |], DType.F32)
+            let y = b.Input("y", [| 10 |], DType.F32)
+            b.Output("sum", L.SumOver(j, L.Unstack(x, j)) + L.SumOver(i, L.Unstack(y, i))))
+
+    use engine = new Engine(EngineOptions(Cache = false))
+    let error = Assert.Throws<ModelException>(fun () -> (engine.Compile program).Dispose())
+    Assert.Contains("\"n\"", error.Message)
+    Assert.Contains("10", error.Message)
+    Assert.Contains("20", error.Message)

@@ -2,6 +2,7 @@
 module Inference.Compiler.Tests.ShapeTests
 
 open System
+open System.Collections.Generic
 open Inference
 open Inference.Compiler.Tests
 open Inference.Compiler.Tests.ProgramTests
@@ -9,15 +10,21 @@ open Xunit
 
 let private layer (w: Tensor) (b: Tensor) x = L.Dot(w, x) + b
 
-[<Fact>]
-let ``A dense ensemble whose weights depend on the outer plate`` () =
+[<Theory>]
+[<InlineData(5, 64, 20)>]
+[<InlineData(30, 16, 70)>]
+[<InlineData(20, 3, 70)>]
+let ``A dense ensemble whose weights depend on the outer plate`` (members: int) (particles: int) (hidden: int) =
     let program =
         build "ensemble" (fun b ->
             let k = key b
-            let member', particle, t = L.PlateIndex("member", 5), L.PlateIndex("particle", 64), L.TimeIndex("t", 10)
-            let weights name shape = L.Unstack(b.Input(name, Array.append [| 5 |] shape, DType.F32), member')
-            let w1, b1 = weights "w1" [| 20; 4 |], weights "b1" [| 20 |]
-            let w2, b2 = weights "w2" [| 4; 20 |], weights "b2" [| 4 |]
+
+            let member', particle, t =
+                L.PlateIndex("member", members), L.PlateIndex("particle", particles), L.TimeIndex("t", 10)
+
+            let weights name shape = L.Unstack(b.Input(name, Array.append [| members |] shape, DType.F32), member')
+            let w1, b1 = weights "w1" [| hidden; 4 |], weights "b1" [| hidden |]
+            let w2, b2 = weights "w2" [| 4; hidden |], weights "b2" [| 4 |]
             let start = random RandomKind.Normal [ particle ] [] [| 4 |] k
 
             let finals, _ =
@@ -33,10 +40,10 @@ let ``A dense ensemble whose weights depend on the outer plate`` () =
         program
         [
             "key", [| 1.0; 2.0 |]
-            "w1", numbers 1 400
-            "b1", numbers 2 100
-            "w2", numbers 3 400
-            "b2", numbers 4 20
+            "w1", numbers 1 (members * hidden * 4)
+            "b1", numbers 2 (members * hidden)
+            "w2", numbers 3 (members * 4 * hidden)
+            "b2", numbers 4 (members * 4)
         ]
 
 [<Fact>]
@@ -324,3 +331,81 @@ let ``Shifts, words and truth values`` () =
             b.Output("count", L.SumOver(i, L.Sum(L.Select(L.Not even, L.Ones(), L.Zeros())))))
 
     Oracle.agrees program [ "key", [| 12.0; 4294967295.0 |] ]
+
+[<Theory>]
+[<InlineData(true)>]
+[<InlineData(false)>]
+let ``Numbers outside a whole type become its nearest`` (signed: bool) =
+    let dtype = if signed then DType.I32 else DType.U32
+
+    let values =
+        [|
+            3e9
+            -3e9
+            1e20
+            -1e20
+            infinity
+            -infinity
+            nan
+            2147483648.0
+            -2147483648.0
+            4294967040.0
+            2.75
+            -2.75
+            -0.5
+        |]
+
+    let program =
+        build $"whole {dtype}" (fun b ->
+            let i = L.PlateIndex("i", values.Length)
+            let x = L.Unstack(b.Input("x", [| values.Length |], DType.F32), i)
+            // a plate of lanes, and one value at a time
+            b.Output("lanes", L.Stack(L.Convert(x, dtype), i))
+            let y = b.Input("y", [| values.Length |], DType.F32)
+
+            for k in 0 .. values.Length - 1 do
+                b.Output($"one{k}", L.Convert(L.Element(y, k), dtype)))
+
+    Oracle.agrees program [ "x", values; "y", values ]
+
+[<Fact>]
+let ``A log of a sum of exponentials is right at its ends`` () =
+    let program =
+        build "ends" (fun b ->
+            let x = b.Input("x", [| 3 |], DType.F32)
+            let i = L.PlateIndex("i", 3)
+            b.Output("axis", L.LogSumExp(x, 0))
+            b.Output("plate", L.LogSumExpOver(i, L.Unstack(x, i)))
+            b.Output("product", L.Dot(Semiring.LogSumExpPlus, L.Reshape(x, 1, 3), L.Zeros 3)))
+
+    let value (x: double[]) =
+        let struct (outputs, _) =
+            Inference.Compiler.Interpreter.Run(program, dict [ "x", x ] |> Dictionary, Dictionary(), true)
+
+        outputs["axis"].[0]
+
+    for x, expected in
+        [
+            [| infinity; 1.0; -infinity |], infinity
+            [| -2e30; -2e30; -3e30 |], -2e30
+            Array.create 3 -infinity, -infinity
+            [| 2e30; 1.0; 0.0 |], 2e30
+        ] do
+        Oracle.agrees program [ "x", x ]
+        Assert.Equal(expected, value x, 1e-12)
+
+[<Fact>]
+let ``Lanes beyond a plate that a reshape splits stay inside`` () =
+    let rows = 1 <<< 18
+
+    let program =
+        build "split" (fun b ->
+            let i = L.PlateIndex("i", 4)
+            let x = b.Input("x", [| rows |], DType.F32)
+            let grid = L.Concat(0, L.Reshape(x, 1, 1, rows), L.Reshape(-x, 1, 1, rows))
+            let wide = L.Concat(1, grid, 2.0 * grid)
+            b.Output("max", L.Stack(L.Maximum(L.Unstack(L.Reshape(wide, 4, rows), i)), i)))
+
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false, Verify = true))
+    let x = Array.init rows (fun k -> double (k % 7) - 2.0)
+    Assert.Equal<double[]>([| 4.0; 8.0; 2.0; 4.0 |], (Oracle.outputs engine program [ "x", x ])["max"])

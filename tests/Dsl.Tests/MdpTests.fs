@@ -142,6 +142,13 @@ let ``A discount is above 0 and at most 1, a temperature above 0`` () =
         Assert.Equal($"The temperature of \"flight\" is {alpha}.", e.Problem)
         Assert.Equal("flight", e.Model)
 
+    // what single precision takes for 0, nearly 0 or infinity
+    for alpha in [ 1e-50; 1e-39; 1e39 ] do
+        let e = failure (fun () -> flight |> Mdp.optimal alpha)
+        Assert.Equal($"The temperature of \"flight\" is {alpha}.", e.Problem)
+        Assert.Equal("Choose it between 1.2e-38 and 3.4e38: single precision does not reach further.", e.Mend)
+
+    Assert.Equal(1e-30, (flight |> Mdp.optimal 1e-30).Temperature)
     Assert.Equal(0.9, (flight |> Mdp.discount 0.9).Discount)
     let optimal = flight |> Mdp.optimal 0.1
     Assert.Equal((0.1, PlanningSemantics.FixedDynamics), (optimal.Temperature, optimal.Semantics))

@@ -5,6 +5,7 @@ open System.Collections.Generic
 open Inference
 open Inference.Compiler
 open Inference.Dsl.Tests.Evaluation
+open Inference.Dsl.Tests.NetworkReference
 open Xunit
 
 /// The numbers of a parameter at seed 0, as a matrix of rows.
@@ -13,9 +14,6 @@ let private rows (p: Tensor) : double[][] =
     if p.Shape.Length = 2 then Array.chunkBySize p.Shape[1] values else [| values |]
 
 let private named (parameters: Tensor seq) = dict [ for p in parameters -> Parameter.nameOf p, rows p ]
-let private times (w: double[][]) (x: double[]) = w |> Array.map (fun row -> Array.fold2 (fun s a b -> s + a * b) 0.0 row x)
-let private plus = Array.map2 (fun (a: double) b -> a + b)
-let private sigmoid (x: double) = 1.0 / (1.0 + exp -x)
 
 /// Numbers of a value that parameters go into, as they are at seed 0.
 let private value (x: Tensor) : double[] =

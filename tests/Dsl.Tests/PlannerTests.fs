@@ -35,7 +35,8 @@ let ``A noise is one or more standard deviations above 0`` () =
     Assert.Equal<double[]>([| 0.5 |], (Noise.op_Implicit 0.5).Values)
     Assert.Equal<double[]>([| 0.5; 2.0 |], (Noise.op_Implicit [| 0.5; 2.0 |]).Values)
 
-    for bad in [ 0.0; -1.0; nan; infinity ] do
+    // also what single precision takes for 0 or infinity
+    for bad in [ 0.0; -1.0; nan; infinity; 1e-50; 1e39 ] do
         refuses $"A noise is a standard deviation above 0; {bad} came." (fun () -> Noise.Of [| 1.0; bad |])
 
     refuses "A noise needs at least one number." (fun () -> Noise.Of [||])
@@ -57,7 +58,19 @@ let ``Deviations are one for all, one for each number of an action, or one for e
     let all = deviations [| 1.0; 2.0; 3.0; 4.0; 5.0; 6.0 |]
     close [ 1.0; 2.0; 4.0; 5.0 ] all[0]
     close [ 3.0; 6.0 ] all[1]
-    refuses "The noise has 2 numbers; the action has 3 and the horizon 2 steps." (fun () -> deviations [| 1.0; 2.0 |])
+    let e = failure (fun () -> deviations [| 1.0; 2.0 |])
+    Assert.Equal("The noise has 2 numbers; the action has 3 and the horizon 2 steps.", e.Problem)
+    Assert.Equal("Give 1, 3 or 6 of them.", e.Mend)
+
+    for space, steps, mend in
+        [
+            (Record.space<Point>()), 1, "Give 1 of them."
+            Record.space<Point>(), 7, "Give 1 or 7 of them."
+            walk.ActionSpace, 1, "Give 1 or 3 of them."
+        ] do
+        let e = failure (fun () -> Planner.deviations (Noise.Of [| 1.0; 2.0 |]) space (L.TimeIndex("t", steps)))
+
+        Assert.Equal(mend, e.Mend)
 
 [<Fact>]
 let ``A new plan is kept shifted by one, its last entry repeated, and its first is the action`` () =
@@ -66,22 +79,59 @@ let ``A new plan is kept shifted by one, its last entry repeated, and its first 
         |> add
             (fun p ->
                 let step = L.Convert(L.Position p.Time, DType.F32)
-                { By = p.Mean.By + L.Pack(step, 10.0 * step); Turn = p.Mean.Turn + 100.0 })
+
+                {
+                    By = p.Mean.By + L.Pack(0.125 * step, 0.25 * step)
+                    Turn = p.Mean.Turn + 100.0
+                })
             3
 
     let first = solve [] planner
-    close [ 0.0; 0.0; 100.0; 1.0; 10.0; 100.0; 2.0; 20.0; 100.0 ] first["means"]
+    close [ 0.0; 0.0; 100.0; 0.125; 0.25; 100.0; 0.25; 0.5; 100.0 ] first["means"]
     close [ 0.0; 0.0; 100.0 ] first["action"]
-    close [ 1.0; 10.0; 100.0; 2.0; 20.0; 100.0; 2.0; 20.0; 100.0 ] first["plan"]
+    close [ 0.125; 0.25; 100.0; 0.25; 0.5; 100.0; 0.25; 0.5; 100.0 ] first["plan"]
     close [ 1.0 ] first["step"]
     let second = solve [ "plan", first["plan"]; "step", first["step"] ] planner
-    close [ 1.0; 10.0; 200.0; 3.0; 30.0; 200.0; 4.0; 40.0; 200.0 ] second["means"]
+    close [ 0.125; 0.25; 200.0; 0.375; 0.75; 200.0; 0.5; 1.0; 200.0 ] second["means"]
     close [ 2.0 ] second["step"]
 
 [<Fact>]
 let ``A plan of one step is kept as it is`` () =
     let planner = walk |> add (fun p -> { By = p.Mean.By + 1.0; Turn = p.Mean.Turn + 2.0 }) 1
     close [ 1.0; 1.0; 2.0 ] (solve [] planner).["plan"]
+
+[<Fact>]
+let ``Means outside the limits are held to them, only where there are limits`` () =
+    let planner =
+        walk
+        |> add
+            (fun p ->
+                let step = L.Convert(L.Position p.Time, DType.F32)
+                { By = L.Pack(step - 1.5, 3.0 * step); Turn = 100.0 * step })
+            3
+
+    let result = solve [] planner
+    close [ -1.0; 0.0; 0.0; -0.5; 1.0; 100.0; 0.5; 1.0; 200.0 ] result["means"]
+    close [ -1.0; 0.0; 0.0 ] result["action"]
+    close [ -0.5; 1.0; 100.0; 0.5; 1.0; 200.0; 0.5; 1.0; 200.0 ] result["plan"]
+
+type Valve =
+    {
+        [<Within(2.0, 5.0)>]
+        Flow: Tensor
+        [<Within(-3.0, -1.0)>]
+        Drain: Tensor
+        Free: Tensor
+    }
+
+[<Fact>]
+let ``The first plan is the one nearest to 0 within the limits`` () =
+    let valves = Mdp.define<Point, Valve, NoSettings> "valves" |> Mdp.step (fun s _ -> s)
+
+    let planner =
+        Planner.define "keep" 2 (Mdp.optimal 1.0 valves) (fun p -> Prob.result { Mean = p.Mean; Diagnostics = [] })
+
+    close [ 2.0; -1.0; 0.0; 2.0; -1.0; 0.0 ] (solve [] planner).["means"]
 
 [<Fact>]
 let ``A derivation knows the state, the settings and the time of its first step`` () =

@@ -115,6 +115,28 @@ public sealed class ControlEnvironmentTests
     }
 
     [Fact]
+    public void A_process_without_a_state_is_reset_and_stepped()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        MdpModel<Nothing, Push> lever = ControlProcesses.Lever;
+        foreach (MdpModel<Nothing, Push> process in new[] { lever, lever.Start(new Nothing()) })
+        {
+            using MdpEnvironment environment = process.Environment(engine);
+            environment.Reset(seed: 3);
+            Assert.Equal((0, 0), (environment.State.Length, environment.Observation.Length));
+            Assert.Equal(new StepResult(-4, false, false), environment.Step([3]));
+            environment.Reset([], seed: 3);
+            Assert.Equal(new StepResult(-1, false, false), environment.Step([0]));
+        }
+
+        using MdpEnvironment seen = lever.Observe(_ => Language.Dirac(7)).Environment(engine);
+        seen.Reset(seed: 3);
+        Assert.Equal([7], seen.Observation.ToArray());
+        seen.Step([0]);
+        Assert.Equal([7], seen.Observation.ToArray());
+    }
+
+    [Fact]
     public void A_state_that_would_not_be_finite_is_not_taken()
     {
         using Engine engine = ExecutableTests.NewEngine();

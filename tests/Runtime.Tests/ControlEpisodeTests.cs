@@ -59,6 +59,32 @@ public sealed class ControlEpisodeTests
     }
 
     [Fact]
+    public void From_a_state_that_has_ended_it_nothing_is_earned_nor_planned_for()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        using Planner planner = ControlProcesses.Walk.Optimal(0.1).Plan(Small, engine);
+        Episode episode = ControlProcesses.Walk.Simulate(planner, 10, start: [5f]);
+        Assert.Equal((1, true, 0.0, 5f), (episode.Steps, episode.Terminated, episode.Return, episode.State(1)[0]));
+
+        // Every return is 0, so that all samples weigh the same.
+        Assert.Equal(64, planner.EffectiveSampleSize);
+        Assert.Equal(0, planner.FreeEnergy);
+    }
+
+    [Fact]
+    public void A_process_without_a_state_is_simulated()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        using Planner planner = ControlProcesses.Lever.Optimal(0.1).Plan(new Mppi { Samples = 1024, Horizon = 2 }, engine);
+        Episode episode = ControlProcesses.Lever.Simulate(planner, 6, seed: 1);
+        Assert.Equal((6, true, 0), (episode.Steps, episode.Truncated, episode.State(6).Length));
+        Assert.InRange(episode.Action(5)[0], 0.7f, 1.3f);
+        using var folder = new TemporaryFolder();
+        episode.Report(Path.Combine(folder.Path, "lever.html"));
+        Assert.Contains("lever", File.ReadAllText(Path.Combine(folder.Path, "lever.html")));
+    }
+
+    [Fact]
     public void It_ends_where_a_number_is_not_finite_and_counts_solves_without_a_plan()
     {
         using Engine engine = ExecutableTests.NewEngine();

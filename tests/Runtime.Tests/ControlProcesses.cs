@@ -8,7 +8,11 @@ internal sealed record Torque([Within(-2, 2)] Tensor Value);
 
 internal sealed record Place(Tensor Position);
 
+internal sealed record Nothing;
+
 internal sealed record Push(Tensor Force);
+
+internal sealed record Flow([Within(2, 5)] Tensor Value);
 
 internal sealed record Goal([Size(2)] Tensor Target);
 
@@ -40,6 +44,11 @@ internal static class ControlProcesses
     public static MdpModel<Place, Push> Cliff { get; } = Mdp.Define<Place, Push>("cliff")
         .Step((s, u) => new Place(s.Position + 1))
         .Reward((s, u) => Sqrt(1 - s.Position) - 0.1 * Square(u.Force - 1));
+
+    /// <summary>Without a state: every step is worth most at a force of 1.</summary>
+    public static MdpModel<Nothing, Push> Lever { get; } = Mdp.Define<Nothing, Push>("lever")
+        .Step((s, u) => s)
+        .Reward((s, u) => -Square(u.Force - 1));
 
     /// <summary>A random walk that is seen with noise.</summary>
     public static MdpModel<Place, Push> Drift { get; } = Mdp.Define<Place, Push>("drift")

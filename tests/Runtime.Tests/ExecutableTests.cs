@@ -163,6 +163,71 @@ public sealed class ExecutableTests
     }
 
     [Fact]
+    public void A_span_keeps_what_it_shows_after_its_executable_is_gone()
+    {
+        using Engine engine = NewEngine();
+        Span<float> collected = Forgotten(engine);
+        Executable disposed = Load(engine, SamplePrograms.Saxpy());
+        disposed.SetInput(0, Ramp);
+        Span<float> kept = disposed.Input(0);
+        disposed.Dispose();
+        for (int round = 0; round < 3; round++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        // What takes memory now must not take theirs.
+        Executable[] others = [.. Enumerable.Range(0, 4).Select(_ => Load(engine, SamplePrograms.Saxpy()))];
+        foreach (Executable other in others)
+        {
+            other.Input(0).Fill(-1);
+        }
+
+        Assert.Equal(Ramp, collected.ToArray());
+        Assert.Equal(Ramp, kept.ToArray());
+        Array.ForEach(others, other => other.Dispose());
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static Span<float> Forgotten(Engine engine)
+        {
+            Executable saxpy = Load(engine, SamplePrograms.Saxpy());
+            saxpy.SetInput(0, Ramp);
+            return saxpy.Input(0);
+        }
+    }
+
+    [Fact]
+    public void Copies_that_meet_a_disposal_are_refused_and_never_read_what_is_gone()
+    {
+        using Engine engine = NewEngine();
+        CompiledProgram plan = SamplePrograms.Integrator(100_000);
+        for (int attempt = 0; attempt < 20; attempt++)
+        {
+            Executable integrator = Load(engine, plan);
+            float[] values = new float[100_000];
+            using var begun = new ManualResetEventSlim();
+            var copying = Task.Run(() =>
+            {
+                while (true)
+                {
+                    integrator.CopyState(1, values);
+                    integrator.SetState(1, (ReadOnlySpan<float>)values);
+                    begun.Set();
+                    if (values.AsSpan().ContainsAnyExcept(0f))
+                    {
+                        return;
+                    }
+                }
+            });
+            begun.Wait();
+            integrator.Dispose();
+            Load(engine, plan).Dispose();
+            Assert.Throws<ObjectDisposedException>(copying.GetAwaiter().GetResult);
+        }
+    }
+
+    [Fact]
     public void After_the_engines_disposal_runs_are_refused()
     {
         Engine engine = NewEngine();

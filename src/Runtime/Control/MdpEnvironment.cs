@@ -86,14 +86,21 @@ public sealed class MdpEnvironment : IEnvironment
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_programs.Reset is not { } reset)
         {
+            if (StateSpace.Count == 0)
+            {
+                // There is one state to start in.
+                Reset([], seed, episode);
+                return;
+            }
+
             throw new InvalidOperationException(
                 $"{_title} does not say how it starts. Define its Start, or give a state: Reset(state).");
         }
 
         _start ??= _engine.Compile(reset.Value);
         Draw(_start, seed, episode);
-        _start.CopyOutput(_start.IndexOfOutput("state"), _state);
-        _start.CopyOutput(_start.IndexOfOutput("observation"), _observation);
+        Read(_start, "state", _state);
+        Read(_start, "observation", _observation);
         Begin(seed, episode);
     }
 
@@ -106,9 +113,13 @@ public sealed class MdpEnvironment : IEnvironment
         if (_programs.Observe is { } observe)
         {
             _observe ??= _engine.Compile(observe.Value);
-            _observe.SetInput(_observe.IndexOfInput("state"), state);
+            if (state.Length > 0)
+            {
+                _observe.SetInput(_observe.IndexOfInput("state"), state);
+            }
+
             Draw(_observe, seed, episode);
-            _observe.CopyOutput(_observe.IndexOfOutput("observation"), _observation);
+            Read(_observe, "observation", _observation);
         }
         else
         {
@@ -176,6 +187,15 @@ public sealed class MdpEnvironment : IEnvironment
         SeedWords.Write(program, program.IndexOfInput("seed"), seed);
         program.Input<uint>(program.IndexOfInput("episode"))[0] = (uint)episode;
         program.Run();
+    }
+
+    // A space without fields still has an output of one number.
+    private static void Read(Executable program, string output, float[] values)
+    {
+        if (values.Length > 0)
+        {
+            program.CopyOutput(program.IndexOfOutput(output), values);
+        }
     }
 
     private void Begin(long seed, int episode)

@@ -45,6 +45,7 @@ public sealed class Planner : IDisposable
         _action = new float[ActionSpace.Count];
         _plan = new float[Horizon * ActionSpace.Count];
         _diagnostics = new float[program.Diagnostics.Length];
+        _slots.ReadPlan(_plan);
         Seed = seed;
     }
 
@@ -94,7 +95,7 @@ public sealed class Planner : IDisposable
         }
     }
 
-    /// <summary>The actions planned by the last solve, a row a step; zeros before the first.</summary>
+    /// <summary>The actions planned by the last solve, a row a step; before the first, 0 held to the actions' limits.</summary>
     public ReadOnlySpan<float> Plan => _plan;
 
     /// <summary>How the last solve went.</summary>
@@ -186,7 +187,7 @@ public sealed class Planner : IDisposable
         try
         {
             Executable.ResetStates();
-            Array.Clear(_plan);
+            _slots.ReadPlan(_plan);
             Array.Clear(_action);
             Array.Clear(_diagnostics);
             _status = default;

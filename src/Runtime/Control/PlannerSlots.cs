@@ -56,6 +56,9 @@ internal sealed class PlannerSlots
         }
     }
 
+    /// <summary>The plan that the next solve starts from.</summary>
+    public void ReadPlan(Span<float> plan) => _executable.CopyState(_plan, plan);
+
     /// <summary>Does what a run that was not committed has left undone: the plan that was kept is shifted, and the step counted.</summary>
     /// <param name="plan">Receives the kept plan: the previous one, shifted.</param>
     /// <param name="width">The numbers of an action.</param>

@@ -69,7 +69,10 @@ internal sealed class StepProgram : IDisposable
             _executable.CopyState(_state, state);
         }
 
-        _executable.CopyOutput(_observation, observation);
+        if (observation.Length > 0)
+        {
+            _executable.CopyOutput(_observation, observation);
+        }
     }
 
     public void Dispose() => _executable.Dispose();
