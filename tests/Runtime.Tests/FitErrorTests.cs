@@ -54,7 +54,8 @@ public sealed class FitErrorTests : IDisposable
     {
         (float[] x, float[] y) = FitCases.Columns(0);
         x[(3 * 17) + 2] = float.NaN;
-        AssertSays<InvalidDataException>("Row 17 of the data has NaN in column \"X[2]\"", Kept, Dataset.Columns(("X", x), ("Y", y)));
+        AssertSays<InvalidDataException>(
+            "Row 17 of the data has NaN in column \"X[2]\"; a finite number was expected.", Kept, Dataset.Columns(("X", x), ("Y", y)));
         float[] rows = [.. y.SelectMany((v, k) => new[] { 0, 0, 0, k == 20 ? float.PositiveInfinity : v })];
         AssertSays<InvalidDataException>("Row 20 of the data has ∞ in column \"Y\"", Kept, Dataset.Rows(rows), "Infinity");
         AssertSays<InvalidDataException>("Row 20 of the data has ∞ in column \"Y\"", Kept, Dataset.Stream(row => rows.Chunk(4).Skip((int)row)), "Infinity");
@@ -184,7 +185,7 @@ public sealed class FitErrorTests : IDisposable
         Expect("A loss must be a scalar; [2] came.", () => Learner.Minimise("a", (Example e) => net.Apply(e.X), new Sgd(1)));
         Expect("The loss depends on no parameter.", () => Learner.Minimise("a", (Example e) => e.Y, new Sgd(1)));
         Expect(
-            "A program that is drawn observes or weighs",
+            "A program that is drawn observes or weighs, and its weight would be lost.",
             () => Learner.Minimise(
                 "a", (Example e) => from z in Sample("z", Normal(0, 1)) select z.Observed("y", Normal(z, 1), e.Y), new Sgd(1)));
         Expect(
