@@ -46,7 +46,8 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     member _.Data = data
     /// The number of steps that were taken before this one; in an evaluation that of its batches.
     member _.Step = Build.convert DType.F32 stepWords[0]
-    /// The number of all data, for losses with a part that is counted once: divide that part by it.
+    /// The number of all data that are learnt from, for losses with a part that is counted once: divide that part by it. `Evaluate` after
+    /// a fit counts what it evaluates.
     member _.Total = total.Value
     member internal _.Sites = all.Sites |> Array.ofSeq
 
