@@ -94,7 +94,7 @@ module internal PoissonDraws =
         let eta = mu * perMu
         let c = GammaDraws.temme |> Array.map (fun c -> Special.polynomial c eta)
         let w = 1.0 / a
-        let correction = c[0] + w * (c[1] + w * c[2])
+        let correction = GammaDraws.series w c
         let density = exp (-0.5 * a * eta * eta - halfLogTwoPi)
         let at = exp (Special.logNormalCdf (-eta * sqrt a)) + density * sqrt w * correction
         // the probability of k: the density of Gamma(k + 1, 1) at the rate
