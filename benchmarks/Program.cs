@@ -20,7 +20,8 @@ internal static class Program
         {
             return Run(options) ? Success : Failure;
         }
-        catch (Exception failure) when (failure is PeerException or ModelException or IOException or InvalidOperationException)
+        catch (Exception failure) when (
+            failure is PeerException or ModelException or IOException or InvalidOperationException or OutOfMemoryException)
         {
             Console.Error.WriteLine(failure.Message);
             return Failure;

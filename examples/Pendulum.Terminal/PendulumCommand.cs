@@ -26,9 +26,9 @@ internal static class PendulumCommand
     private static readonly Option<double> Speed =
         New("--speed", "X", "How many times faster than real time a terminal shows the episode; 0 does not wait.", Defaults.Speed, NotNegative);
     private static readonly Option<string> Out =
-        New("--out", "FILE", "Where the report goes.", Defaults.Out);
+        New("--out", "FILE", "Where the report goes.", Defaults.Out, NotEmpty);
     private static readonly Option<bool> NoReport = Flag("--no-report", "Write no report.");
-    private static readonly Option<string?> Trace = New<string?>("--trace", "FILE", "Write a table of the steps, comma-separated.", null);
+    private static readonly Option<string?> Trace = New<string?>("--trace", "FILE", "Write a table of the steps, comma-separated.", null, NotEmpty);
     private static readonly Option<bool> Json = Flag("--json", "End with one line of JSON, and show nothing before it.");
 
     /// <summary>What the arguments ask for, or the exit code where they ask for help or for something that does not exist.</summary>
@@ -96,6 +96,14 @@ internal static class PendulumCommand
     private static void Positive(OptionResult result) => Require(result, value => value > 0, "above 0");
 
     private static void NotNegative(OptionResult result) => Require(result, value => value >= 0, "0 or more");
+
+    private static void NotEmpty(OptionResult result)
+    {
+        if (result.Tokens is [{ Value: var text }] && string.IsNullOrWhiteSpace(text))
+        {
+            result.AddError($"{result.Option.Name} is \"{text}\"; expected the name of a file.");
+        }
+    }
 
     // Text that is no number has an error of its own already.
     private static void Require(OptionResult result, Func<double, bool> holds, string expected)

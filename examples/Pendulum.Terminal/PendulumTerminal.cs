@@ -42,7 +42,8 @@ public static class PendulumTerminal
             return ExitCode.Cancelled;
         }
         catch (Exception failure) when (
-            failure is ModelException or ArgumentException or IOException or UnauthorizedAccessException or InvalidOperationException)
+            failure is ModelException or ArgumentException or IOException or UnauthorizedAccessException or InvalidOperationException
+                or OutOfMemoryException)
         {
             Console.Error.WriteLine(failure.Message);
             return ExitCode.Failure;
@@ -55,6 +56,8 @@ public static class PendulumTerminal
 
     private static void Run(PendulumOptions options, PendulumTwin twin, CancellationToken cancellation)
     {
+        RequireWritable(options.NoReport ? null : options.Out);
+        RequireWritable(options.Trace);
         long start = Stopwatch.GetTimestamp();
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         using Planner planner = twin.Plan(options, engine);
@@ -80,6 +83,20 @@ public static class PendulumTerminal
         else
         {
             LiveView.Conclude(options, episode, compileSeconds, firstActionSeconds);
+        }
+    }
+
+    // A file that cannot be written is an error before the episode, not after it.
+    private static void RequireWritable(string? path)
+    {
+        if (path is not null)
+        {
+            bool existed = File.Exists(path);
+            File.Open(path, FileMode.OpenOrCreate, FileAccess.Write).Dispose();
+            if (!existed)
+            {
+                File.Delete(path);
+            }
         }
     }
 

@@ -202,6 +202,12 @@ module Calculus =
 
         inputs |> Array.map cotangentOf
 
+    /// By a value that is named twice a derivative would be split between the two.
+    let private distinct what (inputs: Tensor[]) =
+        match inputs |> Array.countBy id |> Array.tryFind (fun (_, n) -> n > 1) with
+        | Some(x, n) -> Fail.model $"{what} is taken by one and the same {x} {n} times." "Name each value once."
+        | None -> ()
+
     let private check what (values: Tensor[]) (along: Tensor[]) =
         if values.Length <> along.Length then
             Fail.model $"{what} needs as many directions as values: {values.Length}; {along.Length} came." "Give one for each."
@@ -216,6 +222,7 @@ module Calculus =
     /// How outputs move when the inputs, which may be any values that they are computed from, move along tangents: J·t.
     let jvp (outputs: Tensor[]) (inputs: Tensor[]) (tangents: Tensor[]) : Tensor[] =
         check "Jvp" inputs tangents
+        distinct "Jvp" inputs
         linearise outputs inputs tangents |> Array.map2 Tangents.orZeros outputs
 
     /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
@@ -223,6 +230,7 @@ module Calculus =
     let vjp (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] =
         check "Vjp" outputs cotangents
         check "Vjp" inputs inputs
+        distinct "Vjp" inputs
 
         let placeholders =
             inputs

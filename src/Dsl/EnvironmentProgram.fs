@@ -9,7 +9,8 @@ type EnvironmentPrograms =
         /// Observes a given state at the start of an episode: seed, episode number and state in, observation out. None where the
         /// observation is the state.
         Observe: Program option
-        /// Steps: owns the state and the time; action, settings and seed in; reward, end of the episode and observation out.
+        /// Steps: owns the state and the time; action, settings and seed in; reward, end of the episode and observation out. From a
+        /// state that ends the episode by itself nothing moves, the reward is 0 and the episode ends.
         Step: Program
         StateSpace: Space
         ActionSpace: Space
@@ -74,6 +75,14 @@ module EnvironmentPrograms =
         let g: 'G = Flat.toRecord mdp.SettingsSpace settings
         let clock = Build.convert DType.F32 time
 
+        // an episode that has ended before its first step goes nowhere and is worth nothing
+        let ended, unless =
+            match mdp.Termination with
+            | Some test ->
+                let ended = test s g
+                ended, (fun (x: Tensor) (otherwise: Tensor) -> Build.select ended (Build.convert otherwise.DType x) otherwise)
+            | None -> Build.scalar DType.Bool 0.0, (fun _ otherwise -> otherwise)
+
         let (next, observation), _ =
             Prob.draw
                 seed
@@ -82,18 +91,18 @@ module EnvironmentPrograms =
                 []
                 (prob {
                     let! next = Prob.named "step" (Mdp.stepOf mdp s a g clock)
+                    let next = Array.map2 unless (Record.toTensors s) (Record.toTensors next) |> Record.ofTensors<'S>
                     let! o = observe mdp next
                     return next, o
                 })
 
-        let no = Build.node (Op.Constant [| 0.0 |]) [||] [||] DType.Bool
-        b.Output("reward", (Mdp.part mdp "Reward" mdp.Reward) s a g clock)
+        b.Output("reward", unless (Build.scalar DType.F32 0.0) ((Mdp.part mdp "Reward" mdp.Reward) s a g clock))
 
         b.Output(
             "terminated",
             (match mdp.Termination with
-             | Some test -> test next g
-             | None -> no)
+             | Some test -> Language.Or(ended, test next g)
+             | None -> ended)
         )
 
         b.Output("observation", observation)

@@ -6,6 +6,9 @@ open System.Collections.Generic
 /// Numbers that are known when a model is built: constants, and what is computed from them alone.
 [<RequireQualifiedAccess>]
 module internal Known =
+    /// True for a number above 0 that single precision neither takes for 0 or nearly 0 nor for infinity.
+    let isPositiveSingle (x: double) = x >= 2.0 ** -126.0 && x <= double Single.MaxValue
+
     let private number (values: double[]) k = if values.Length = 1 then values[0] else values[k]
     let private truth holds = if holds then 1.0 else 0.0
 

@@ -182,7 +182,13 @@ type Language private () =
 
         FreeIndex(name, Extent.Fixed steps, IndexKind.Time)
 
-    static member EnumeratedIndex(name: string, count: int) = FreeIndex(name, Extent.Fixed count, IndexKind.Enumerated)
+    /// The values 0 … count−1 of a finite variable.
+    static member EnumeratedIndex(name: string, count: int) =
+        if count < 1 then
+            Fail.model $"The variable \"{name}\" has {count} values." "Give at least 1."
+
+        FreeIndex(name, Extent.Fixed count, IndexKind.Enumerated)
+
     /// The value of an index, i32.
     static member Position(index: FreeIndex) = Structure.position index
     /// The leading element axis becomes the index.
@@ -204,7 +210,7 @@ type Language private () =
     static member Expectation<'T>(index: FreeIndex, weights: Tensor, values: 'T) : 'T =
         values |> Record.map (Structure.dot Semiring.SumProduct [||] [||] [ index ] weights)
 
-    /// The value at one position of the index (clamped).
+    /// The value at one position of the index, clamped to its capacity; 0 where that is not below its run-time extent.
     static member At(x: Tensor, index: FreeIndex, position: Tensor) = Shapes.gather (Structure.stack index x) position
 
     /// What stands for values behind a run-time count comes last in every order.
@@ -292,7 +298,8 @@ type Language private () =
     /// The first value, with the derivatives of the second.
     static member StraightThrough(value: Tensor, differentiable: Tensor) = Calculus.straightThrough value differentiable
 
-    /// Shows a value as it passes, when the engine has a listener; otherwise costs nothing.
+    /// Passes its operand on. The value is shown after each run: to subscribers of `Executable.Probed`, else where
+    /// `EngineOptions.Probed` says, else on standard error. It is stored and copied, and each run allocates.
     static member Probe(name: string, x: Tensor) = Build.node (Op.Probe name) [| x |] x.Shape x.DType
 
     // Distributions. Parameters of one shape, or scalars, give that many independent elements, unless it is said otherwise.
@@ -324,7 +331,7 @@ type Language private () =
 
     static member StudentT(degrees: Tensor, location: Tensor, scale: Tensor) : Distribution = Inference.StudentT(degrees, location, scale)
 
-    /// Uniform on [low, high).
+    /// Uniform between low and high. A draw may be rounded to either end, which have density as well.
     static member Uniform(low: Tensor, high: Tensor) : Distribution = Inference.Uniform(low, high)
 
     static member Uniform(low: double, high: double) : Distribution =

@@ -170,8 +170,6 @@ module Mdp =
 
         { mdp with Discount = gamma }
 
-    let private smallestNormal = 2.0 ** -126.0
-
     /// Says at which temperature, and in which sense, the process is to be optimal.
     let optimalIn semantics temperature (mdp: Mdp<'S, 'A, 'G>) : Optimal<'S, 'A, 'G> =
         let refuse mend =
@@ -180,7 +178,7 @@ module Mdp =
         if not (temperature > 0.0 && Double.IsFinite temperature) then
             refuse "Choose it above 0; small makes the best plan win."
 
-        if not (temperature >= smallestNormal && temperature <= double Single.MaxValue) then
+        if not (Known.isPositiveSingle temperature) then
             refuse "Choose it between 1.2e-38 and 3.4e38: single precision does not reach further."
 
         { Mdp = mdp; Temperature = temperature; Semantics = semantics }

@@ -168,6 +168,14 @@ type ClipAdaptive(share: double, [<Optional; DefaultParameterValue(1e-3)>] floor
 /// Steps of learning as programs.
 [<RequireQualifiedAccess>]
 module Learning =
+    let private change (builder: ProgramBuilder) (optimizer: Optimizer) (counter: string) (loss: Tensor) (parameters: Tensor[]) =
+        let count = builder.State(counter, [||], DType.I32, [| 0.0 |])
+        let next = count + Build.scalar DType.I32 1.0
+        builder.Next(count, next)
+        let context = OptimizerContext(builder, parameters, Build.convert DType.F32 next)
+        let updates = optimizer.Update(context, Calculus.gradient loss parameters)
+        Array.iter2 (fun p (u: Tensor) -> builder.Next(p, p + u)) parameters updates
+
     /// Makes the program change the parameters that a loss is computed from by one step of an optimiser down its gradient. Returns the
     /// parameters, in the order of their names.
     let step (builder: ProgramBuilder) (optimizer: Optimizer) (seed: uint64) (loss: Tensor) : Tensor[] =
@@ -176,13 +184,34 @@ module Learning =
         if parameters.Length = 0 then
             Fail.model "The loss depends on no parameter." "Use a network, or Parameter(name, shape), in what it is computed from."
 
-        let count = builder.State("optimizer.step", [||], DType.I32, [| 0.0 |])
-        let next = count + Build.scalar DType.I32 1.0
-        builder.Next(count, next)
-        let context = OptimizerContext(builder, parameters, Build.convert DType.F32 next)
-        let updates = optimizer.Update(context, Calculus.gradient loss parameters)
-        Array.iter2 (fun p (u: Tensor) -> builder.Next(p, p + u)) parameters updates
+        change builder optimizer "optimizer.step" loss parameters
         parameters
+
+    /// The same where some parameters have next values of their own and are left to these, such as moving averages.
+    let stepBeside (builder: ProgramBuilder) (optimizer: Optimizer) (seed: uint64) (loss: Tensor) (updates: (Tensor * Tensor) list) : unit =
+        let isOwn p = updates |> List.exists (fun (own, _) -> obj.ReferenceEquals(own, p))
+
+        let parameters =
+            builder.Parameters(loss :: List.collect (fun (p, x) -> [ p; x ]) updates, seed)
+            |> Array.filter (isOwn >> not)
+
+        if parameters.Length = 0 then
+            Fail.model "The bound depends on no parameter." "Use a network, or Parameter(name, shape), in the model or its guide."
+
+        change builder optimizer "optimizer.step" loss parameters
+        updates |> List.iter builder.Next
+
+    /// The same for some of the parameters that a loss is computed from: those of one network of several, each with a loss and an
+    /// optimiser of its own. The count of steps is kept as `optimizer.step.` and the name of the first.
+    let stepOf (builder: ProgramBuilder) (optimizer: Optimizer) (seed: uint64) (loss: Tensor) (parameters: Tensor[]) : unit =
+        let read = builder.Parameters([ loss ], seed)
+
+        if parameters.Length = 0 then
+            Fail.model "No parameter is to change." "Name at least one, such as a network's Parameters."
+
+        match parameters |> Array.tryFind (fun p -> not (Array.exists (fun r -> obj.ReferenceEquals(r, p)) read)) with
+        | Some p -> Fail.model $"The loss does not depend on the parameter \"{Parameter.nameOf p}\"." "Leave it out, or use it."
+        | None -> change builder optimizer $"optimizer.step.{Parameter.nameOf parameters[0]}" loss parameters
 
     /// An exponential moving average of the parameters, kept as states `average.parameter`: decay·average + (1 − decay)·parameter, the
     /// parameters as they are before the step. It starts at zero; divided by 1 − decay^step it is unbiased.

@@ -36,7 +36,7 @@ type Noise private (values: double[]) =
     member _.Values = values
 
     static member Of(values: double[]) =
-        match values |> Array.tryFind (fun v -> not (v > 0.0 && System.Double.IsFinite v)) with
+        match values |> Array.tryFind (Known.isPositiveSingle >> not) with
         | Some bad -> Fail.model $"A noise is a standard deviation above 0; {bad} came." "Choose it in the action's own units."
         | None when values.Length = 0 -> Fail.model "A noise needs at least one number." "Give one for all actions, or one for each."
         | None -> Noise values
@@ -59,9 +59,12 @@ module Planner =
             | k when k = n -> Build.constantOf DType.F32 [| n |] values
             | k when k = time.Capacity * n -> Structure.unstack time (Build.constantOf DType.F32 [| time.Capacity; n |] values)
             | k ->
-                Fail.model
-                    $"The noise has {k} numbers; the action has {n} and the horizon {time.Capacity} steps."
-                    $"Give 1, {n} or {time.Capacity * n} numbers."
+                let counts =
+                    match List.distinct [ 1; n; time.Capacity * n ] with
+                    | [ one; each; all ] -> $"{one}, {each} or {all}"
+                    | few -> few |> List.map string |> String.concat " or "
+
+                Fail.model $"The noise has {k} numbers; the action has {n} and the horizon {time.Capacity} steps." $"Give {counts} of them."
 
         space.Leaves
         |> Array.mapi (fun k l -> Shapes.part 0 starts[k] starts[k + 1] row |> Shapes.reshape l.Shape)
@@ -106,7 +109,12 @@ module Planner =
             let settings = b.Input("settings", [| max 1 mdp.SettingsSpace.Count |], DType.F32)
             let seed = words b "seed"
             let step = b.State("step", [||], DType.U32, [| 0.0 |])
-            let start = rest mdp.ActionSpace |> Array.replicate horizon |> Array.concat
+
+            let start =
+                match Array.distinct (rest mdp.ActionSpace) with
+                | [| one |] -> [| one |]
+                | _ -> rest mdp.ActionSpace |> Array.replicate horizon |> Array.concat
+
             let plan = b.State("plan", [| horizon; actions |], DType.F32, start)
             let time = Language.TimeIndex("step", horizon)
 

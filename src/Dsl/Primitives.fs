@@ -54,7 +54,11 @@ type Extent =
     static member Fixed count = { Capacity = count; Runtime = None }
 
     /// A count given when the program runs, up to a stated capacity.
-    static member UpTo(name, capacity) = { Capacity = capacity; Runtime = Some name }
+    static member UpTo(name: string, capacity: int) =
+        if capacity < 1 then
+            Fail.model $"The extent \"{name}\" has a capacity of {capacity}." "Give at least 1."
+
+        { Capacity = capacity; Runtime = Some name }
 
 /// A free index: a plate, a time step, an enumerated value. Two indices are the same only if they are the same object.
 [<Sealed; AllowNullLiteral>]

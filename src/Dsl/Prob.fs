@@ -15,6 +15,8 @@ type SiteRecord =
         /// The log-density of the value, free in the plates and times that the site stands in; masked and scaled.
         LogDensity: Lazy<Tensor>
         IsObserved: bool
+        /// Drawn by a guide for its own use: no site of a model.
+        IsAuxiliary: bool
         Plates: FreeIndex list
         Times: FreeIndex list
         /// What masks and scales do to a log-density, or to a divergence, of the site.
@@ -30,10 +32,13 @@ type SiteRequest =
         /// The value, or null while nobody has given one.
         Value: Tensor
         IsObserved: bool
+        IsAuxiliary: bool
         /// Set from outside: no random choice any more.
         IsFixed: bool
         /// Not seen by handlers further out, nor by the trace.
         IsHidden: bool
+        /// What is drawn is a constant to derivatives, also in its own density.
+        IsHeld: bool
         /// What the rest of the program sees of the value.
         Pass: Tensor -> Tensor
     }
@@ -252,8 +257,13 @@ module Prob =
             match r.Value, c.Source with
             | null, Draw _ ->
                 let key = (keyOf c r.Path).Value
-                let value, density = r.Distribution.DrawScored { Key = key; Plates = c.Plates; Times = c.Times }
-                value, Some density
+                let draws = { Key = key; Plates = c.Plates; Times = c.Times }
+
+                if r.IsHeld then
+                    Calculus.stopGradient (r.Distribution.Draw draws), None
+                else
+                    let value, density = r.Distribution.DrawScored draws
+                    value, Some density
             | null, Choose f -> fits r (f r.Path r.Distribution None), None
             | given, _ -> fits r given, None
 
@@ -279,6 +289,7 @@ module Prob =
                         Value = value
                         LogDensity = density
                         IsObserved = r.IsObserved
+                        IsAuxiliary = r.IsAuxiliary
                         Plates = c.Plates
                         Times = c.Times
                         Weighed = weighed c
@@ -293,13 +304,24 @@ module Prob =
             Distribution = distribution
             Value = value
             IsObserved = not (isNull value)
+            IsAuxiliary = false
             IsFixed = false
             IsHidden = false
+            IsHeld = false
             Pass = id
         }
 
     let sampleAt (name: string) (distribution: Distribution) location =
         Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution null))
+
+    /// A draw that a guide makes other draws from; no model has it.
+    let auxiliaryAt (name: string) (distribution: Distribution) location =
+        Prob<Tensor>(fun c ->
+            visit
+                c
+                { request (c.Enter name).Path location distribution null with
+                    IsAuxiliary = true
+                })
 
     let observeAt (name: string) (distribution: Distribution) (value: Tensor) location =
         Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution value))

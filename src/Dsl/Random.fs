@@ -9,8 +9,8 @@ module Philox =
     let private multiplier0, multiplier1 = 0xD2511F53u, 0xCD9E8D57u
     let private weyl0, weyl1 = 0x9E3779B9u, 0xBB67AE85u
 
-    /// The four words of a counter under a key.
-    let words (c0: uint32) (c1: uint32) (c2: uint32) (c3: uint32) (key0: uint32) (key1: uint32) : uint32[] =
+    /// The four words of a counter under a key, without an array.
+    let wordsOf (c0: uint32) (c1: uint32) (c2: uint32) (c3: uint32) (key0: uint32) (key1: uint32) =
         let mutable a, b, c, d = c0, c1, c2, c3
         let mutable k0, k1 = key0, key1
 
@@ -25,6 +25,11 @@ module Philox =
             k0 <- k0 + weyl0
             k1 <- k1 + weyl1
 
+        struct (a, b, c, d)
+
+    /// The four words of a counter under a key.
+    let words c0 c1 c2 c3 key0 key1 : uint32[] =
+        let struct (a, b, c, d) = wordsOf c0 c1 c2 c3 key0 key1
         [| a; b; c; d |]
 
     /// The counter (plate, time, element block) and the word of draw `element` of `count` at one step of a chain. Four

@@ -65,6 +65,9 @@ module Record =
                 yield! parameter.GetCustomAttributes(true)
         |]
 
+    /// A type's name as its user knows it: without the count of its parameters.
+    let private nameOf (t: Type) = t.Name.Split('`')[0]
+
     let private isTuple (t: Type) = FSharpType.IsTuple t
 
     let private ofProperties (properties: PropertyInfo[]) make =
@@ -108,7 +111,7 @@ module Record =
             | Some(Fields(fields, _, _) as shape) when fields.Length > 0 || t.GetProperties().Length = 0 -> shape
             | _ ->
                 Fail.model
-                    $"The field \"{path}\" is of type {t.Name}; a record of a model holds tensors."
+                    $"The field \"{path}\" is of type {nameOf t}; a record of a model holds tensors."
                     "Make it a Tensor, a record of tensors, or a tuple of them."
 
     let private find<'a> (attributes: obj[]) =
@@ -148,7 +151,7 @@ module Record =
 
     let rec private leavesOf (path: string) (t: Type) (attributes: obj[]) (within: Type list) : Leaf list =
         if List.contains t within then
-            Fail.model $"The record {t.Name} contains itself." "A record of a model has a finite number of tensors."
+            Fail.model $"The record {nameOf t} contains itself." "A record of a model has a finite number of tensors."
 
         match shapeOf path t with
         | Single -> [ leaf path attributes ]
@@ -162,29 +165,30 @@ module Record =
     /// The space of values of a type.
     let space<'T> () : Space =
         {
-            Name = typeof<'T>.Name
+            Name = nameOf typeof<'T>
             Leaves = leavesOf "" typeof<'T> [||] [] |> Array.ofList
         }
 
-    let rec private flatten (path: string) (t: Type) (value: obj) : Tensor list =
+    let rec private flatten (owner: string) (path: string) (t: Type) (value: obj) : Tensor list =
         match shapeOf path t with
         | Single ->
             match value with
             | :? Tensor as x -> [ x ]
-            | _ -> Fail.model $"The field \"{path}\" of {t.Name} is null." "Give every field of the record a tensor."
+            | _ when path = "" -> Fail.model "A tensor was expected; null came." "Return a tensor."
+            | _ -> Fail.model $"The field \"{path}\" of {owner} is null." "Give every field of the record a tensor."
         | Fields(fields, read, _) ->
             if isNull value && fields.Length > 0 then
-                Fail.model $"A record {t.Name} was expected; null came." "Return a record with all its fields."
+                Fail.model $"A record {nameOf t} was expected; null came." "Return a record with all its fields."
 
             let values = if fields.Length = 0 then [||] else read value
 
             [
                 for (name, fieldType, _), v in Array.zip fields values do
-                    yield! flatten (if path = "" then name else path + "." + name) fieldType v
+                    yield! flatten owner (if path = "" then name else path + "." + name) fieldType v
             ]
 
     /// The tensors of a record, in constructor order, depth first.
-    let toTensors<'T> (value: 'T) : Tensor[] = flatten "" typeof<'T> (box value) |> Array.ofList
+    let toTensors<'T> (value: 'T) : Tensor[] = flatten (nameOf typeof<'T>) "" typeof<'T> (box value) |> Array.ofList
 
     let rec private build (t: Type) (tensors: Queue<Tensor>) : obj =
         match shapeOf "" t with

@@ -161,14 +161,17 @@ module Shapes =
 
     let cumSum axis (x: Tensor) = Build.node (Op.CumSum(axisOf "CumSum" x axis)) [| x |] x.Shape x.DType
 
-    let topK k (x: Tensor) =
-        if x.Shape.Length <> 1 || k < 1 || k > x.Shape[0] then
-            Fail.model $"TopK of {k} needs a vector of at least {k} elements; {Fail.shape x.Shape} came." "Keep 1 ≤ k ≤ length."
+    let private ranks what k (x: Tensor) =
+        if k < 1 then
+            Fail.model $"{what} of {k}: ranks count from 1." "Keep 1 ≤ k ≤ length."
 
+        if x.Shape.Length <> 1 || k > x.Shape[0] then
+            Fail.model $"{what} of {k} needs a vector of at least {k} elements; {Fail.shape x.Shape} came." "Keep 1 ≤ k ≤ length."
+
+    let topK k (x: Tensor) =
+        ranks "TopK" k x
         Build.node (Op.TopK k) [| x |] [| k |] DType.I32
 
     let kthLargest k (x: Tensor) =
-        if x.Shape.Length <> 1 || k < 1 || k > x.Shape[0] then
-            Fail.model $"KthLargest of {k} needs a vector of at least {k} elements; {Fail.shape x.Shape} came." "Keep 1 ≤ k ≤ length."
-
+        ranks "KthLargest" k x
         Build.node (Op.KthLargest k) [| x |] [||] x.DType

@@ -24,17 +24,23 @@ module Trajectory =
         |> Array.fold (fun sum x -> sum + 0.0 * Structure.sum [| 0 .. x.Shape.Length - 1 |] [] x) value
 
     /// Steps an MDP from a state through actions that are free in `time`; `now` is the time of the first step. The reward of the
-    /// step that ends an episode counts; later ones and the terminal value do not.
+    /// step that ends an episode counts; later ones and the terminal value do not, nor does any from a state that has ended it before.
     let follow (mdp: Mdp<'S, 'A, 'G>) (time: FreeIndex) (now: Tensor) (settings: 'G) (state: 'S) (actions: 'A) : Prob<Outcome<'S>> =
         let reward = Mdp.part mdp "Reward" mdp.Reward
-        let zero, yes = Build.scalar DType.F32 0.0, Build.node (Op.Constant [| 1.0 |]) [||] [||] DType.Bool
+        let zero = Build.scalar DType.F32 0.0
         let clock = now + Build.convert DType.F32 (Structure.position time)
         let weight = if mdp.Discount = 1.0 then id else fun r -> r * discounts mdp.Discount time
+
+        let begun =
+            match mdp.Termination with
+            | Some test -> Language.Not(test state settings)
+            | None -> Build.scalar DType.Bool 1.0
+
         let counted alive r = if mdp.Termination.IsSome then Build.select alive r zero else r
 
         prob {
             let! (final, total, alive), finite =
-                Prob.markov time (state, zero, yes) (fun (s, total, alive) ->
+                Prob.markov time (state, zero, begun) (fun (s, total, alive) ->
                     prob {
                         let r = weight (reward s actions settings clock)
                         let! next = Mdp.stepOf mdp s actions settings clock

@@ -15,7 +15,6 @@ public sealed class Engine : IDisposable
 
     private readonly ProgramCache _cache;
     private readonly WorkerPool _pool;
-    private readonly ILogger _logger;
     private int _warm;
 
     /// <summary>Starts an engine with one thread for each core, in single precision.</summary>
@@ -42,16 +41,16 @@ public sealed class Engine : IDisposable
 
         Options = options;
         InstructionSet = options.InstructionSet ?? Machine.WidestInstructionSet;
-        _logger = options.Logger ?? new StandardErrorLogger();
+        Logger = options.Logger ?? new StandardErrorLogger();
         if (InstructionSet > Machine.WidestInstructionSet)
         {
-            _logger.LogWarning(
+            Logger.LogWarning(
                 "{Asked} instructions were asked for, but this machine has {Widest}: the programs will run, slowly.",
                 Machine.NameOf(InstructionSet),
                 Machine.NameOf(Machine.WidestInstructionSet));
         }
 
-        _cache = new ProgramCache(CacheFolder.Of(options, Environment.GetEnvironmentVariable), options.CacheCapacityBytes, _logger);
+        _cache = new ProgramCache(CacheFolder.Of(options, Environment.GetEnvironmentVariable), options.CacheCapacityBytes, Logger);
         _pool = new WorkerPool(options.Threads == 0 ? Math.Min(Machine.Cores, Workers.MaximumThreads) : options.Threads, options.TakesOver);
     }
 
@@ -60,6 +59,9 @@ public sealed class Engine : IDisposable
 
     /// <summary>The vectors that its programs use.</summary>
     public InstructionSet InstructionSet { get; }
+
+    /// <summary>Receives what the engine, and what runs on it, has to say.</summary>
+    internal ILogger Logger { get; }
 
     /// <summary>Threads that compute, the caller's included.</summary>
     public int Threads => _pool.Threads;
@@ -129,13 +131,14 @@ public sealed class Engine : IDisposable
 
         try
         {
+            PlanVerifier.Verify(found.Plan);
             return new Executable(this, _pool, found, fromCache: true, start);
         }
         catch (Exception failure) when (
             failure is GeneratedSourceException or BadImageFormatException or TypeLoadException or MissingMemberException)
         {
             // Whole, but not what this version of the library expects: as good as damaged.
-            _logger.LogInformation("The cached program {Key} cannot be loaded and is compiled again: {Reason}", key, failure.Message);
+            Logger.LogInformation("The cached program {Key} cannot be loaded and is compiled again: {Reason}", key, failure.Message);
             _cache.Remove(key);
             return null;
         }

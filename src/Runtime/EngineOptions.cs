@@ -25,6 +25,7 @@ public sealed record EngineOptions
     /// <summary>
     /// Where compiled programs are kept between processes. Null is the folder in the environment variable
     /// <c>INFERENCE_CACHE_DIR</c>, or else the user's cache folder. <c>INFERENCE_CACHE=off</c> turns the cache off.
+    /// On Unix a folder that every user may write to, or that belongs to another user, is not used: what is in it is run.
     /// </summary>
     public string? CacheDirectory { get; init; }
 

@@ -33,7 +33,6 @@ public sealed partial class Executable : IDisposable
         _engine = engine;
         _pool = pool;
         _program = compiled.Plan;
-        PlanVerifier.Verify(_program);
         _kernels = new LoadedKernels(compiled.Image, _program.KernelCount);
         _workspace = new Workspace(_program, pool.Threads);
         _inputs = SlotsOf("input", _program.Inputs);

@@ -23,6 +23,7 @@ internal sealed class ProgramCache
     private readonly long _capacityBytes;
     private readonly ILogger _logger;
     private int _warned;
+    private int _warnedOfOthers;
 
     /// <param name="folder">Where the files are, or null for no cache.</param>
     /// <param name="capacityBytes">What they may take in all.</param>
@@ -45,7 +46,7 @@ internal sealed class ProgramCache
         string path = PathOf(key);
         try
         {
-            if (!File.Exists(path))
+            if (!File.Exists(path) || !IsTrusted(_folder))
             {
                 return null;
             }
@@ -82,6 +83,11 @@ internal sealed class ProgramCache
             if (bytes.Length <= _capacityBytes)
             {
                 CreateFolder(_folder);
+                if (!IsTrusted(_folder))
+                {
+                    return;
+                }
+
                 Trim(_folder, _capacityBytes - bytes.Length, key);
                 WriteWhole(PathOf(key), bytes);
             }
@@ -215,6 +221,26 @@ internal sealed class ProgramCache
             or InvalidDataException or CryptographicException or System.Security.SecurityException or TypeInitializationException;
 
     private string PathOf(string key) => Path.Combine(_folder!, key + Extension);
+
+    // What is loaded from here is run: not where somebody else can have put it.
+    private bool IsTrusted(string folder)
+    {
+        if (CacheFolder.Distrust(folder) is not { } reason)
+        {
+            return true;
+        }
+
+        if (Interlocked.Exchange(ref _warnedOfOthers, 1) == 0)
+        {
+            _logger.LogWarning(
+                "Compiled programs in {Folder} are not used: {Reason} Each process will compile them again. Make it the user's alone "
+                    + "(chmod 700), or name another folder by INFERENCE_CACHE_DIR; INFERENCE_CACHE=off turns the cache off.",
+                folder,
+                reason);
+        }
+
+        return false;
+    }
 
     private void Warn(Exception failure)
     {

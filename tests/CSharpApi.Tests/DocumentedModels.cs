@@ -7,7 +7,7 @@ public record Arm(Pose Shoulder, Pose Elbow, [Size(3)] Tensor Load);
 
 public record Scores(Tensor Best, Tensor Mean);
 
-/// <summary>What docs/models.md shows.</summary>
+/// <summary>What docs/models.md and README.md show.</summary>
 public sealed class DocumentedModels : IDisposable
 {
     private readonly Engine engine = new(new EngineOptions { Threads = 1, Cache = false });
@@ -34,6 +34,20 @@ public sealed class DocumentedModels : IDisposable
 
         Assert.Equal(1, action.Length);
         Assert.Equal(20, episode.Steps);
+    }
+
+    [Fact]
+    public void The_first_page()
+    {
+        var pendulum = Pendulum.Model;
+
+        using var engine = new Engine();
+        using var mppi = pendulum.Optimal(temperature: 0.1).Plan(new Mppi { Samples = 1024, Horizon = 50, Noise = 1 }, engine);
+        ReadOnlySpan<float> action = mppi.Act([MathF.PI, 0f]);
+        Episode episode = pendulum.Simulate(mppi, steps: 200, start: [MathF.PI, 0f]);
+
+        Assert.Equal(1, action.Length);
+        Assert.InRange(episode.Return, -450, -200);
     }
 
     [Fact]

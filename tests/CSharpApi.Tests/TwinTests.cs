@@ -47,6 +47,18 @@ public sealed class TwinTests : IDisposable
         Assert.NotEqual(0f, ours.Plan[0]);
     }
 
+    [Fact]
+    public void FSharp_acts_and_simulates_as_CSharp_does()
+    {
+        using Planner ours = Pendulum.Optimal.Plan(new Mppi { Samples = 1024, Horizon = 50, Noise = 1 }, _engine);
+        float[] hanging = [MathF.PI, 0];
+        (float torque, float[] plan, Episode episode) = Inference.Twins.Pendulum.swingUp(_engine);
+        Assert.Equal(ours.Act(hanging)[0], torque);
+        Assert.Equal(ours.Plan.ToArray(), plan);
+        Assert.Equal(Pendulum.Model.Simulate(ours, steps: 200, start: hanging).ActionsSha256(), episode.ActionsSha256());
+        Assert.InRange(episode.Return, -450, -200);
+    }
+
     private static void AssertSame(EnvironmentPrograms theirs, EnvironmentPrograms ours)
     {
         Assert.Equal(TextOf(theirs.Step), TextOf(ours.Step));

@@ -228,6 +228,12 @@ let ``What has no influence has a gradient of zero`` () =
     close [ 0.0; 0.0 ] (numbers gradients[1])
 
 [<Fact>]
+let ``What a derivative is taken by is named once`` () =
+    let x, y = scalar 2.0, scalar 3.0
+    refuses "Vjp is taken by one and the same F32[] (a scalar) 2 times." (fun () -> Calculus.gradient (x * y) [| x; y; x |])
+    refuses "Jvp is taken by one and the same F32[] (a scalar) 2 times." (fun () -> Calculus.jvp [| x * y |] [| x; x |] [| x; y |])
+
+[<Fact>]
 let ``A loss that varies where a weight does not is refused`` () =
     let data = L.PlateIndex("data", 3)
     let w = scalar 2.0

@@ -76,6 +76,14 @@ let ``A step gives the reward of the state before it, and tells whether the next
     close [ 1.0 ] (step [| 0.1; 0.2; 5.0 |] 2.0 [| 0.5; 2.0 |]).["terminated"]
 
 [<Fact>]
+let ``From a state that has ended the episode a step goes nowhere, is worth nothing and ends it`` () =
+    let result = step [| 0.1; 0.2; 3.0 |] 0.0 [| 0.5; 2.0 |]
+    close [ 0.0 ] result["reward"]
+    close [ 1.0 ] result["terminated"]
+    close [ 0.1; 0.2; 3.0 ] result["state"]
+    close [ 0.1; 0.2; 3.0 ] result["observation"]
+
+[<Fact>]
 let ``Actions are held to their limits and choices`` () =
     close [ 4.1; 4.2; 4.0 ] (step [| 0.1; 0.2; 5.0 |] 1.0 [| 7.0; 9.0 |]).["state"]
     close [ 0.1; 0.2; 4.0 ] (step [| 0.1; 0.2; 5.0 |] 1.0 [| 7.0; -9.0 |]).["state"]
@@ -127,3 +135,27 @@ let ``A missing part is an error that names the process`` () =
 
     Assert.Equal("\"still\" has no Reward.", e.Problem)
     Assert.Equal("still", e.Model)
+
+type Floor =
+    {
+        [<Discrete(4)>]
+        Number: Tensor
+    }
+
+[<Fact>]
+let ``A whole number of a state may be followed by a computed one, also where episodes end`` () =
+    let lift =
+        Mdp.define<Floor, Floor, NoSettings> "lift"
+        |> Mdp.step (fun s u -> { Number = L.Convert(s.Number + u.Number, DType.F32) })
+        |> Mdp.reward (fun _ _ -> scalar 1.0)
+        |> Mdp.termination (fun s _ -> L.Less(2.0, L.Convert(s.Number, DType.F32)))
+        |> EnvironmentPrograms.derive
+
+    let inputs = [ seeded; "episode", [| 0.0 |]; "action", [| 2.0 |]; "settings", [| 0.0 |] ]
+
+    let after number =
+        let result = interpret [] (("state", [| number |]) :: inputs) lift.Step
+        [| for name in [ "state"; "reward"; "terminated" ] -> result[name].[0] |]
+
+    close [ 3.0; 1.0; 1.0 ] (after 1.0)
+    close [ 3.0; 0.0; 1.0 ] (after 3.0)

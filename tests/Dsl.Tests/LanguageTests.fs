@@ -90,3 +90,17 @@ let ``An index repeats at least once`` () =
 let ``Bernoulli takes one of its two parameters`` () =
     refuses "Bernoulli takes logits or a probability; neither came." (fun () -> L.Bernoulli())
     refuses "Bernoulli takes logits or a probability; both came." (fun () -> L.Bernoulli(scalar 0.0, scalar 0.5))
+
+[<Fact>]
+let ``Indices have at least one value`` () =
+    refuses "The plate \"i\" has 0 repetitions." (fun () -> L.PlateIndex("i", 0))
+    refuses "The chain \"t\" has -1 steps." (fun () -> L.TimeIndex("t", -1))
+    refuses "The variable \"k\" has 0 values." (fun () -> L.EnumeratedIndex("k", 0))
+    refuses "The extent \"n\" has a capacity of 0." (fun () -> L.PlateIndex("i", Extent.UpTo("n", 0)))
+
+[<Fact>]
+let ``A position is clamped to the capacity, and above a run-time extent there is 0`` () =
+    let i = L.PlateIndex("i", Extent.UpTo("n", 4))
+    let x = L.Convert(L.Position i, DType.F32) + 1.0
+    let at (k: int) = (numbersWith [ "n", 2 ] (L.At(x, i, whole [ k ]))).[0]
+    Assert.Equal<double list>([ 1.0; 1.0; 2.0; 0.0; 0.0 ], [ for k in [ -5; 0; 1; 2; 9 ] -> at k ])

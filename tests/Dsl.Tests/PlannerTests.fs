@@ -35,7 +35,8 @@ let ``A noise is one or more standard deviations above 0`` () =
     Assert.Equal<double[]>([| 0.5 |], (Noise.op_Implicit 0.5).Values)
     Assert.Equal<double[]>([| 0.5; 2.0 |], (Noise.op_Implicit [| 0.5; 2.0 |]).Values)
 
-    for bad in [ 0.0; -1.0; nan; infinity ] do
+    // also what single precision takes for 0 or infinity
+    for bad in [ 0.0; -1.0; nan; infinity; 1e-50; 1e39 ] do
         refuses $"A noise is a standard deviation above 0; {bad} came." (fun () -> Noise.Of [| 1.0; bad |])
 
     refuses "A noise needs at least one number." (fun () -> Noise.Of [||])
@@ -57,7 +58,19 @@ let ``Deviations are one for all, one for each number of an action, or one for e
     let all = deviations [| 1.0; 2.0; 3.0; 4.0; 5.0; 6.0 |]
     close [ 1.0; 2.0; 4.0; 5.0 ] all[0]
     close [ 3.0; 6.0 ] all[1]
-    refuses "The noise has 2 numbers; the action has 3 and the horizon 2 steps." (fun () -> deviations [| 1.0; 2.0 |])
+    let e = failure (fun () -> deviations [| 1.0; 2.0 |])
+    Assert.Equal("The noise has 2 numbers; the action has 3 and the horizon 2 steps.", e.Problem)
+    Assert.Equal("Give 1, 3 or 6 of them.", e.Mend)
+
+    for space, steps, mend in
+        [
+            (Record.space<Point>()), 1, "Give 1 of them."
+            Record.space<Point>(), 7, "Give 1 or 7 of them."
+            walk.ActionSpace, 1, "Give 1 or 3 of them."
+        ] do
+        let e = failure (fun () -> Planner.deviations (Noise.Of [| 1.0; 2.0 |]) space (L.TimeIndex("t", steps)))
+
+        Assert.Equal(mend, e.Mend)
 
 [<Fact>]
 let ``A new plan is kept shifted by one, its last entry repeated, and its first is the action`` () =

@@ -133,8 +133,8 @@ let ``A field that is no tensor is an error that names it and its type`` () =
     refused<Many> "All" "Tensor[]"
     refused<Tensor * Labelled> "Item2.Label" "String"
     refused<{| A: Tensor; B: {| C: float |} |}> "B.C" "Double"
-    refused<Tensor list> "" "FSharpList`1"
-    refused<Perhaps> "Value" "FSharpOption`1"
+    refused<Tensor list> "" "FSharpList"
+    refused<Perhaps> "Value" "FSharpOption"
 
 [<Fact>]
 let ``Limits that are reversed or empty are an error that names the field`` () =
@@ -153,7 +153,9 @@ let ``A record that contains itself is an error`` () = refuses "The record Tree 
 [<Fact>]
 let ``A field that is null is an error that names it`` () =
     let none = Unchecked.defaultof<Tensor>
-    refuses "The field \"Heading\" of Tensor is null." (fun () -> Record.toTensors { Position = scalar 0.0; Heading = none })
+    refuses "The field \"Heading\" of Pose is null." (fun () -> Record.toTensors { Position = scalar 0.0; Heading = none })
+    refuses "The field \"Item2\" of Tuple is null." (fun () -> Record.toTensors (scalar 0.0, none))
+    refuses "A tensor was expected; null came." (fun () -> Record.toTensors none)
     refuses "A record Pose was expected; null came." (fun () -> Record.toTensors (scalar 0.0, Unchecked.defaultof<Pose>))
 
 [<Fact>]

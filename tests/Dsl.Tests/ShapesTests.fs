@@ -154,4 +154,5 @@ let ``The k largest come largest first, equal ones in order, NaN last`` () =
     Assert.Equal(3.0, number (L.KthLargest(x, 4)))
     Assert.Equal(-infinity, number (L.KthLargest(x, 5)))
     refuses "TopK of 6 needs a vector of at least 6 elements; [5] came." (fun () -> L.TopK(x, 6))
-    refuses "KthLargest of 0 needs a vector of at least 0 elements; [5] came." (fun () -> L.KthLargest(x, 0))
+    refuses "KthLargest of 0: ranks count from 1." (fun () -> L.KthLargest(x, 0))
+    refuses "TopK of -1: ranks count from 1." (fun () -> L.TopK(x, -1))

@@ -73,6 +73,15 @@ let ``An episode that has ended does not begin again`` () =
     Assert.Equal(3.0, total)
 
 [<Fact>]
+let ``From a state that has ended the episode nothing counts`` () =
+    let total, steps, _ = followFrom 0.0 3.0 () ending [ 1.0; 1.0 ]
+    Assert.Equal((0.0, 2), (total, steps))
+    // not even what is no number, nor after a way back
+    let broken = ending |> Mdp.reward (fun s u -> L.Sqrt(2.0 - s.X) + u.By)
+    let total, steps, _ = followFrom 0.0 3.0 () broken [ -2.0; 1.0 ]
+    Assert.Equal((0.0, 2), (total, steps))
+
+[<Fact>]
 let ``Ends are those of the settings`` () =
     let process' =
         Mdp.define<Point, Move, Tensor> "walk"

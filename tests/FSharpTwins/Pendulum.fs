@@ -30,5 +30,16 @@ let optimal = pendulum |> Mdp.optimal 0.1
 
 let mppi = optimal |> Mppi.plan { MppiSettings.Default with Samples = 256; Horizon = 30 }
 
+/// Acts once, and for an episode. A span can be indexed, not kept in a closure or a value of a module: `ToArray` copies it.
+let swingUp (engine: Engine) =
+    use mppi =
+        new Planner(Mppi.plan { MppiSettings.Default with Samples = 1024; Horizon = 50 } optimal, engine)
+
+    let hanging = [| float32 PI; 0f |]
+    let torque = mppi.Act(hanging)[0]
+    let plan = mppi.Plan.ToArray()
+    let episode = pendulum.Simulate(mppi, steps = 200, start = hanging)
+    torque, plan, episode
+
 /// The options of C# are there for F# as well.
 let plan (engine: Engine) = optimal.Plan(Mppi(Samples = 256, Horizon = 30), engine)

@@ -59,6 +59,19 @@ public sealed class ControlEpisodeTests
     }
 
     [Fact]
+    public void From_a_state_that_has_ended_it_nothing_is_earned_nor_planned_for()
+    {
+        using Engine engine = ExecutableTests.NewEngine();
+        using Planner planner = ControlProcesses.Walk.Optimal(0.1).Plan(Small, engine);
+        Episode episode = ControlProcesses.Walk.Simulate(planner, 10, start: [5f]);
+        Assert.Equal((1, true, 0.0, 5f), (episode.Steps, episode.Terminated, episode.Return, episode.State(1)[0]));
+
+        // Every return is 0, so that all samples weigh the same.
+        Assert.Equal(64, planner.EffectiveSampleSize);
+        Assert.Equal(0, planner.FreeEnergy);
+    }
+
+    [Fact]
     public void A_process_without_a_state_is_simulated()
     {
         using Engine engine = ExecutableTests.NewEngine();

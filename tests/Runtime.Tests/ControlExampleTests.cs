@@ -81,6 +81,8 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("--noise -1", "--noise is -1; expected above 0.")]
     [InlineData("--temperature 0", "--temperature is 0; expected above 0.")]
     [InlineData("--threads 1000000", "--threads is 1000000; expected 0 to")]
+    [InlineData("--out ", "--out is \"\"; expected the name of a file.")]
+    [InlineData("--trace ", "--trace is \"\"; expected the name of a file.")]
     [InlineData("leftover", "leftover")]
     public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
     {
@@ -90,12 +92,28 @@ public sealed class ControlExampleTests : IDisposable
         Assert.Empty(result.Lines);
     }
 
-    [Fact]
-    public void A_file_that_cannot_be_written_is_1()
+    [Theory]
+    [InlineData("--out missing/folder/page.html")]
+    [InlineData("--trace missing/folder/trace.csv")]
+    public void A_file_that_cannot_be_written_is_1_before_anything_runs(string file)
     {
-        Result result = Run(CSharp, "--steps 2 --samples 16 --json --out missing/folder/page.html");
+        Result result = Run(CSharp, "--steps 2 --samples 16 " + file);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("missing", result.Errors);
+        Assert.Empty(result.Lines);
+        Assert.Empty(_folder.Files);
+    }
+
+    [Theory]
+    [InlineData("--samples 2000000000 --horizon 1000", "bytes of workspace, more than there is. Fewer samples or a shorter horizon need less.")]
+    [InlineData("--steps 2147483647", "An episode of 2147483647 steps needs more memory than there is. Fewer steps need less.")]
+    [InlineData("--temperature 1e-50", "The temperature of \"pendulum\" is 1E-50.")]
+    public void What_cannot_be_computed_is_1_and_says_why(string arguments, string expected)
+    {
+        Result result = Run(CSharp, "--no-report " + arguments);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains(expected, result.Errors);
+        Assert.Empty(result.Lines);
     }
 
     [Fact]

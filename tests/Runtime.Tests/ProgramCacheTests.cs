@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Inference.Compiler;
 using Xunit;
 
@@ -179,6 +180,43 @@ public sealed class ProgramCacheTests : IDisposable
         string warning = Assert.Single(_logger.Warnings);
         Assert.Contains(Path.Combine(file, "cache"), warning);
         Assert.Contains("INFERENCE_CACHE_DIR", warning);
+    }
+
+    [Fact]
+    public void What_others_can_have_written_is_not_run()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        NewCache().Store("a1", Entry());
+        UnixFileMode own = File.GetUnixFileMode(_folder.Path);
+        File.SetUnixFileMode(_folder.Path, own | UnixFileMode.OtherWrite | UnixFileMode.StickyBit);
+        ProgramCache open = NewCache();
+        Assert.Null(open.Find("a1"));
+        open.Store("a2", Entry());
+        Assert.Equal(["a1"], Keys());
+        string warning = Assert.Single(_logger.Warnings);
+        Assert.Contains(_folder.Path, warning);
+        Assert.Contains("Every user may write to it.", warning);
+
+        File.SetUnixFileMode(_folder.Path, own);
+        Assert.NotNull(NewCache().Find("a1"));
+        Assert.Null(CacheFolder.Distrust(Path.Combine(_folder.Path, "missing")));
+        Assert.Null(CacheFolder.Distrust("/usr"));
+
+        // Only who is allowed everything can give a folder away.
+        if (Environment.IsPrivilegedProcess)
+        {
+            using (Process give = Process.Start("chown", ["12345", _folder.Path]))
+            {
+                give.WaitForExit();
+            }
+
+            Assert.Equal("It belongs to another user.", CacheFolder.Distrust(_folder.Path));
+            Assert.Null(NewCache().Find("a1"));
+        }
     }
 
     [Fact]

@@ -28,12 +28,20 @@ public sealed partial class Episode
         StateFields = planner.StateFields;
         ActionFields = planner.ActionFields;
         _diagnosticNames = [.. planner.DiagnosticNames];
-        _states = new float[(capacity + 1) * StateFields.Count];
-        _actions = new float[capacity * ActionFields.Count];
-        _rewards = new float[capacity];
-        _diagnostics = new float[capacity * _diagnosticNames.Length];
-        _solveMicroseconds = new double[capacity];
-        _status = new PlannerStatus[capacity];
+        try
+        {
+            _states = new float[(capacity + 1L) * StateFields.Count];
+            _actions = new float[(long)capacity * ActionFields.Count];
+            _rewards = new float[capacity];
+            _diagnostics = new float[(long)capacity * _diagnosticNames.Length];
+            _solveMicroseconds = new double[capacity];
+            _status = new PlannerStatus[capacity];
+        }
+        catch (Exception failure) when (failure is OutOfMemoryException or OverflowException)
+        {
+            throw new OutOfMemoryException($"An episode of {capacity} steps needs more memory than there is. Fewer steps need less.", failure);
+        }
+
         environment.State.CopyTo(_states);
     }
 
