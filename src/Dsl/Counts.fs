@@ -52,8 +52,8 @@ type Binomial private (count: int, logits: Tensor, given: Requirement list) =
         let inside = both (both (atMost (number x 0.0) x) (atMost x (number x n))) (equals x (floor x))
         let k = Build.select inside x (number x 0.0)
         let choices = Special.logChoose (Build.fill k.Shape (number k n)) k
-        let failures = weigh (n - k) (Special.softplus logits)
-        all (where inside (choices - weigh k (Special.softplus -logits) - failures))
+        let failure, success = Special.softplusOfBoth logits
+        all (where inside (choices - weigh k success - weigh (n - k) failure))
 
     override _.Draw d =
         choose (exp (table ())) (d.UniformLike(logits, 0)) |> Build.convert logits.DType
