@@ -242,7 +242,20 @@ type Language private () =
 
         struct (Record.ofTensors<'C> finals, results)
 
-    /// The same from the last step to the first: `step` maps what is carried into a step from the one after it.
+    /// A loop whose derivative keeps what is carried into each of some segments and takes the steps of a segment again, so that memory
+    /// grows with their square root where there are as many segments as steps in one. What differs from step to step is handed in as
+    /// `each`. The number of segments divides that of the steps.
+    static member ScanCheckpointed<'C, 'X, 'R>
+        (index: FreeIndex, segments: int, start: 'C, each: 'X, step: Func<'C, 'X, struct ('C * 'R)>)
+        : struct ('C * 'R) =
+        let finals, results =
+            Checkpoints.scan index segments (Record.toTensors start) (Record.toTensors each) (fun carried reads ->
+                let struct (next, result) = step.Invoke(Record.ofTensors<'C> carried, Record.ofTensors<'X> reads)
+                Record.toTensors next, Record.toTensors result)
+
+        struct (Record.ofTensors<'C> finals, Record.ofTensors<'R> results)
+
+    /// A loop from the last step to the first: `step` maps what is carried into a step from the one after it.
     static member ScanBack<'C, 'R>(index: FreeIndex, start: 'C, step: Func<'C, struct ('C * 'R)>) : struct ('C * 'R) =
         let finals, results =
             Structure.scanIn true index (Record.toTensors start) (fun carried ->
