@@ -110,7 +110,7 @@ module internal PoissonDraws =
         Build.select isLarge (located high u) (counted low u)
 
 /// Counts of independent events at a rate, elementwise independent. Values are whole numbers of the rate's type. A draw inverts the
-/// distribution function with one uniform, exactly to the uniform's resolution of 2⁻²⁴ (double precision: 1e-10), for rates up to 1e6.
+/// distribution function with one uniform: to 1e-10 in double precision, for rates up to 1e6; in single precision to the rounding of its sums.
 [<Sealed>]
 type Poisson(rate: Tensor) =
     inherit Distribution("Poisson", rate.Shape, rate.DType)
