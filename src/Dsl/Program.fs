@@ -71,7 +71,17 @@ module Traverse =
     let postOrder (roots: Tensor seq) : Tensor[] = postOrderUntil [] roots
 
 /// A tensor that a function takes, named and shaped where it is used.
-type TensorInput = { Name: string; Shape: int[] }
+type TensorInput =
+    {
+        Name: string
+        Shape: int[]
+    }
+
+    /// The space of its values: one tensor of this name and shape.
+    member t.Space: Space =
+        let lone = (Record.space<Tensor>()).Leaves[0]
+
+        { Name = t.Name; Leaves = [| { lone with Path = t.Name; Shape = t.Shape } |] }
 
 /// Collects the inputs, states and outputs of a program, then closes it.
 [<Sealed>]
