@@ -12,7 +12,7 @@ type Closing private (options: CompileOptions) =
     let indices = ResizeArray<FreeIndex>()
     let scans = Dictionary<Scan, int>(HashIdentity.Reference)
     let scanList = ResizeArray<LoopPart>()
-    let parts = Dictionary<Scan, struct (LoopPart * int)[]>(HashIdentity.Reference)
+    let parts = Dictionary<Scan, struct (LoopPart * int) option[]>(HashIdentity.Reference)
     let shared = Dictionary<string, int>()
     let ids = Dictionary<Tensor, int>(HashIdentity.Reference)
 
@@ -30,11 +30,11 @@ type Closing private (options: CompileOptions) =
         if not (parts.ContainsKey s) then
             parts[s] <- PartLoops.ofScan s
 
-            for struct (part, _) in parts[s] do
+            for struct (part, _) in Seq.choose id parts[s] do
                 if scans.TryAdd(part.Scan, scanList.Count) then
                     scanList.Add part
 
-        let struct (part, at) = parts[s].[k]
+        let struct (part, at) = parts[s].[k].Value
         part.Scan, at
 
     let settle (t: DType) =
@@ -167,6 +167,8 @@ type Closing private (options: CompileOptions) =
             | Op.Probe _
             | Op.Check _
             | Op.Derivative _ -> inputs[0]
+            | Op.Carry(s, k)
+            | Op.Final(s, k) when PartLoops.isConstant s k -> ids[s.Inits[k]]
             | Op.Carry(s, k) -> add (Op.Carry(partOf s k)) inputs x.Shape (settle x.DType) x.Indices
             | Op.Final(s, k) ->
                 // a loop stands where what it carries does, read or not

@@ -82,7 +82,8 @@ module Graph =
 
     /// The graph as text for people; equal graphs print equally, so that it also identifies a compilation.
     let print (graph: Graph) (scanOf: Scan -> int) =
-        let text = OpText.ofOp graph.IndexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name)
+        let text =
+            OpText.ofOp graph.IndexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name)
 
         let indexLine k (i: FreeIndex) =
             let count =
@@ -96,7 +97,9 @@ module Graph =
             let direction = if s.Backward then "back " else ""
             $"scan s{k} {direction}over i{s.Index}: from {list s.Inits}, carries {list s.Carries}, next {list s.Nexts}"
 
-        let stateLine (s: GraphState) = $"state {s.Name}: %%{s.Current} becomes %%{s.Next}, from {OpText.digest s.Initial}"
+        let stateLine (s: GraphState) =
+            $"state {s.Name}: %%{s.Current} becomes %%{s.Next}, from {OpText.digest s.Initial}"
+
         let outputLine (o: GraphOutput) = $"output {o.Name} ({o.Kind}): %%{o.Node} {o.Message}"
 
         String.Join(

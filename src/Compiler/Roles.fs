@@ -264,8 +264,9 @@ module Roles =
             let s = graph.Scans[k]
             let held = carried s |> List.filter (fun i -> not (times.Contains i || crossings[k].Contains i))
 
-            held.IsEmpty
-            && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
+            graph.Indices[s.Index].Kind = IndexKind.Segment
+            || held.IsEmpty
+               && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
 
         let large = graph.Scans |> Array.mapi (fun k _ -> together k |> Array.exists isLarge)
         let role = graph.Indices |> Array.map (fun _ -> Role.Parallel)

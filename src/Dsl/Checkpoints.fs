@@ -27,23 +27,22 @@ module Checkpoints =
 
         found.ToArray() |> Array.filter (fun x -> x.DType.IsFloat)
 
-    /// Values whose derivatives come from computing them again from the arguments.
-    let private again (arguments: Tensor[]) (compute: Tensor[] -> Tensor[]) (outputs: Tensor[]) : Tensor[] =
+    /// Values whose derivatives come from computing them again. They are computed from `leaves`; derivatives reach these through the
+    /// arguments, which have the same values.
+    let private again (leaves: Tensor[]) (arguments: Tensor[]) (compute: unit -> Tensor[]) (outputs: Tensor[]) : Tensor[] =
         let mutable last: Tensor[] * Tensor[] = null, null
 
         /// The tangents of all outputs, computed together for all of them.
-        let tangentsOf (arguments: Tensor[]) (tangents: Tensor[]) =
+        let tangentsOf (tangents: Tensor[]) =
             let before, found = last
 
             if not (isNull before) && Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) before tangents then
                 found
             else
-                let moving =
-                    [| 0 .. tangents.Length - 1 |]
-                    |> Array.filter (fun k -> not (isNull tangents[k]))
+                let moving = [| 0 .. tangents.Length - 1 |] |> Array.filter (fun k -> not (isNull tangents[k]))
 
                 let pick (xs: Tensor[]) = moving |> Array.map (fun k -> xs[k])
-                let found = Calculus.jvpHolding arguments (compute arguments) (pick arguments) (pick tangents)
+                let found = Calculus.jvpHolding leaves (compute ()) (pick leaves) (pick tangents)
                 last <- tangents, found
                 found
 
@@ -52,18 +51,10 @@ module Checkpoints =
             let rule =
                 {
                     Name = "segment"
-                    Tangent =
-                        fun _ arguments tangents ->
-                            if Array.forall isNull tangents then
-                                null
-                            else
-                                (tangentsOf arguments tangents)[k]
+                    Tangent = fun _ _ tangents -> if Array.forall isNull tangents then null else (tangentsOf tangents)[k]
                 }
 
-            if y.DType.IsFloat then
-                Calculus.withDerivative rule arguments y
-            else
-                y)
+            if y.DType.IsFloat then Calculus.withDerivative rule arguments y else y)
 
     /// What each step of a segment reads, as one value of the segment.
     let private split (time: FreeIndex) (segment: FreeIndex) (step: FreeIndex) (x: Tensor) =
@@ -82,31 +73,46 @@ module Checkpoints =
 
     /// A loop over an index in segments: `step` maps what is carried and what each step reads, which must be handed in as `each`, to what is
     /// carried on and what else leaves the step.
-    let scan (time: FreeIndex) (segments: int) (start: Tensor[]) (each: Tensor[]) (step: Tensor[] -> Tensor[] -> Tensor[] * Tensor[]) : Tensor[] * Tensor[] =
+    let scan
+        (time: FreeIndex)
+        (segments: int)
+        (start: Tensor[])
+        (each: Tensor[])
+        (step: Tensor[] -> Tensor[] -> Tensor[] * Tensor[])
+        : Tensor[] * Tensor[] =
         let steps = time.Capacity
 
         if time.Extent.Runtime.IsSome then
-            Fail.model $"The loop over \"{time.Name}\" has a run-time number of steps; segments need a fixed one." "Give the index a fixed count."
+            Fail.model
+                $"The loop over \"{time.Name}\" has a run-time number of steps; segments need a fixed one."
+                "Give the index a fixed count."
 
         if segments < 1 || segments > steps || steps % segments <> 0 then
-            let fitting = [ for k in 1..steps do if steps % k = 0 then string k ] |> String.concat ", "
+            let fitting =
+                [
+                    for k in 1..steps do
+                        if steps % k = 0 then
+                            string k
+                ]
+                |> String.concat ", "
+
             Fail.model $"The loop over \"{time.Name}\" has {steps} steps; {segments} segments do not divide it." $"Choose one of {fitting}."
 
-        let segment = FreeIndex(time.Name + " segment", Extent.Fixed segments, IndexKind.Time)
+        let segment = FreeIndex(time.Name + " segment", Extent.Fixed segments, IndexKind.Segment)
         let inner = FreeIndex(time.Name + " in segment", Extent.Fixed(steps / segments), IndexKind.Time)
         let each = each |> Array.map (split time segment inner)
 
-        let finals, results =
-            Structure.scan segment start (fun carried ->
-                let compute (arguments: Tensor[]) =
-                    let carries, reads = Array.take carried.Length arguments, arguments[carried.Length .. carried.Length + each.Length - 1]
-                    let reads = reads |> Array.map (Structure.unstack inner)
-                    let finals, results = Structure.scan inner carries (fun c -> step c reads)
-                    Array.append finals results
+        /// The steps of one segment, and what they read from outside.
+        let compute carries () =
+            let reads = each |> Array.map (Structure.unstack inner)
+            let finals, results = Structure.scan inner carries (fun c -> step c reads)
+            Array.append finals results
 
-                let given = Array.append carried each
-                let outputs = compute given
-                let all = again (Array.append given (captured segment inner given outputs)) compute outputs
+        let shared =
+            let mutable found = [||]
+
+            Structure.scan segment start (fun carried ->
+                let outputs = compute carried ()
 
                 for x in outputs do
                     if Array.contains time x.Indices then
@@ -114,6 +120,21 @@ module Checkpoints =
                             $"A step of the loop over \"{time.Name}\" reads a value of each step that was not handed to it."
                             "Pass it with what each step reads."
 
-                Array.take carried.Length all, Array.skip carried.Length all)
+                found <- captured segment inner (Array.append carried each) outputs
+                Array.take carried.Length outputs, ())
+            |> ignore
 
-        finals, results |> Array.map (join time segment inner)
+            found
+
+        // what the steps read from outside is carried along, so that its cotangents add up segment by segment
+        let finals, results =
+            Structure.scan segment (Array.append start shared) (fun carried ->
+                let own, along = Array.splitAt start.Length carried
+                let outputs = compute own ()
+
+                let all =
+                    again (Array.concat [ own; each; shared ]) (Array.concat [ own; each; along ]) (compute own) outputs
+
+                Array.append (Array.take start.Length all) along, Array.skip start.Length all)
+
+        Array.take start.Length finals, results |> Array.map (join time segment inner)

@@ -35,6 +35,9 @@ type IndexKind =
     | Plate
     /// Steps of a Markov chain or of a sequential loop.
     | Time
+    /// Segments of steps, taken one after another: their loop stands around whole kernels, so that what one segment computes need not
+    /// outlast it.
+    | Segment
     /// The values of a finite variable.
     | Enumerated
 
@@ -42,6 +45,7 @@ type IndexKind =
         match op with
         | Plate -> "Plate"
         | Time -> "Time"
+        | Segment -> "Segment"
         | Enumerated -> "Enumerated"
 
 /// How many values an index takes: at most `Capacity`; if `Runtime` is named, the count is an input of the program.

@@ -360,7 +360,12 @@ module Prob =
 
     /// The chain of a guide that computes what this one does, step by step: then one loop serves both.
     let private shared (c: ProbContext) (inner: ProbContext) index (starts: Tensor[]) (step: Tensor[] -> Trace -> Tensor[] * 'R) =
-        match (if isNull c.Shared then (false, Unchecked.defaultof<ChainRecord>) else c.Shared.TryGetValue inner.Path) with
+        match
+            (if isNull c.Shared then
+                 (false, Unchecked.defaultof<ChainRecord>)
+             else
+                 c.Shared.TryGetValue inner.Path)
+        with
         | true, chain when
             obj.ReferenceEquals(chain.Index, index)
             && chain.Starts.Length = starts.Length

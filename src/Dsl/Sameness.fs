@@ -25,7 +25,9 @@ module internal Sameness =
 
     let equal (a: Tensor) (b: Tensor) : bool =
         let number = numbering ()
-        let text (op: Op) = OpText.ofOp (fun i -> number (box i)) (fun s -> number (box s)) (fun s -> string (number (box s))) op
+
+        let text (op: Op) =
+            OpText.ofOp (fun i -> number (box i)) (fun s -> number (box s)) (fun s -> string (number (box s))) op
 
         let alike (a: Tensor) (b: Tensor) =
             a.Shape = b.Shape

@@ -81,7 +81,9 @@ let private derived = EvidenceBound.derive (Objective.Elbo())
 
 [<Fact>]
 let ``The objective derived from a chain and its guide is the one written by hand, and so are its derivatives`` () =
-    let one = interpret [] inputs (program (fun m t y -> derived (model m t y) (guide m t y) |> Prob.map (fun b -> b.Value)))
+    let one =
+        interpret [] inputs (program (fun m t y -> derived (model m t y) (guide m t y) |> Prob.map (fun b -> b.Value)))
+
     let other = interpret [] inputs (program byHand)
     Assert.Equal<string seq>(other.Keys, one.Keys)
 

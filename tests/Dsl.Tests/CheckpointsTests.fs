@@ -68,7 +68,7 @@ let ``Segments halve the memory of a step at least, and change nothing`` () =
         use executable = engine.Compile(program segments count)
         executable.SetInput(0, ReadOnlySpan<double> x)
         executable.Run() |> ignore
-        let weight = Array.zeroCreate<double> (96 * 32)
+        let weight = Array.zeroCreate<double>(96 * 32)
         executable.CopyState(executable.IndexOfState "cell.weight_hh", Span<double> weight)
         executable.WorkspaceBytes, weight
 
