@@ -477,8 +477,11 @@ type Language private () =
 
     /// A Markov chain: each step maps the state to the next state and to what else leaves the step.
     static member Markov<'S, 'R>(name: string, steps: int, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
-        let index = Language.TimeIndex(name, steps)
+        Language.Markov(Language.TimeIndex(name, steps), start, step)
 
+    /// The same over an index that is made beforehand: what differs from step to step is unstacked along it, and a model shares it with its
+    /// guide.
+    static member Markov<'S, 'R>(index: FreeIndex, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
         Prob.markov index start (fun s -> step.Invoke s |> Prob.map (fun (struct (next, each)) -> next, each))
         |> Prob.map (fun (final, each) -> { Index = index; Final = final; Each = each })
 
@@ -487,6 +490,14 @@ type Language private () =
         Language.Markov<'S, 'S>(
             name,
             steps,
+            start,
+            Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next)))
+        )
+
+    /// A Markov chain of states over an index that is made beforehand.
+    static member Markov<'S>(index: FreeIndex, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
+        Language.Markov<'S, 'S>(
+            index,
             start,
             Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next)))
         )
