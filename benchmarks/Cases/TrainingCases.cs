@@ -34,6 +34,15 @@ internal static class TrainingCases
         Peers = [new("PyTorch", "gru.py", [])],
     };
 
+    public static Case Rssm { get; } = new()
+    {
+        Name = "rssm_step",
+        SetUp = RssmStep.SetUp,
+        UnitsPerRound = 2,
+        PeerUnitsPerRound = 1,
+        Peers = [new("PyTorch", "rssm.py", [])],
+    };
+
     private static TrainingWork MlpStep(Engine engine)
     {
         const int Batch = 256;
