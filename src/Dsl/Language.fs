@@ -487,14 +487,9 @@ type Language private () =
 
     /// A Markov chain of states; `Each` holds the state after each step.
     static member Markov<'S>(name: string, steps: int, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
-        Language.Markov<'S, 'S>(
-            name,
-            steps,
-            start,
-            Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next)))
-        )
+        Language.Markov<'S>(Language.TimeIndex(name, steps), start, step)
 
-    /// A Markov chain of states over an index that is made beforehand.
+    /// The same over an index that is made beforehand.
     static member Markov<'S>(index: FreeIndex, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
         Language.Markov<'S, 'S>(
             index,
