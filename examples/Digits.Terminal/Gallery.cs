@@ -3,7 +3,7 @@ namespace Inference.Examples.Digits;
 /// <summary>What the page shows of a fitted model.</summary>
 internal sealed record Gallery
 {
-    private const int Restorations = 20;
+    private const int Restorations = 30;
     private const int SamplesOfClass = 12;
     private const int Draws = 1000;
     private const int PointsOfMap = 2000;
