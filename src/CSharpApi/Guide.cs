@@ -33,4 +33,22 @@ public static class Guide
     public static Guide<TDatum> Define<TDatum, T>(
         Func<TDatum, Prob<T>> program, string name = "guide", [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         Place.Of(file, line, () => GuideModule.define(name, FuncConvert.FromFunc(program)));
+
+    /// <summary>Defines a guide for data that are two tensors of stated shapes, such as an image and its label.</summary>
+    /// <typeparam name="T">What the program returns; it is not used.</typeparam>
+    /// <param name="first">The first tensor's name and shape: <c>Input("image", 64)</c>.</param>
+    /// <param name="second">The second tensor's name and shape.</param>
+    /// <param name="program">From a datum to draws. Called once for each program, with symbolic tensors; must be pure.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">The program cannot mean anything.</exception>
+    public static Guide<(Tensor First, Tensor Second)> Define<T>(
+        TensorInput first,
+        TensorInput second,
+        Func<Tensor, Tensor, Prob<T>> program,
+        string name = "guide",
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => GuideModule.defineTensors(name, first, second, Curry.Of(program)));
 }

@@ -38,4 +38,22 @@ public static class Model
     public static Model<TDatum> Define<TDatum, T>(
         Func<TDatum, Prob<T>> program, string name = "model", [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         Place.Of(file, line, () => ModelModule.define(name, FuncConvert.FromFunc(program)));
+
+    /// <summary>Defines a model of data that are two tensors of stated shapes, such as an image and its label.</summary>
+    /// <typeparam name="T">What the program returns; it is not used.</typeparam>
+    /// <param name="first">The first tensor's name and shape: <c>Input("image", 64)</c>.</param>
+    /// <param name="second">The second tensor's name and shape.</param>
+    /// <param name="program">From a datum to what is said of it. Called once for each program, with symbolic tensors; must be pure.</param>
+    /// <param name="name">What errors and files call it.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">The program cannot mean anything.</exception>
+    public static Model<(Tensor First, Tensor Second)> Define<T>(
+        TensorInput first,
+        TensorInput second,
+        Func<Tensor, Tensor, Prob<T>> program,
+        string name = "model",
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => ModelModule.defineTensors(name, first, second, Curry.Of(program)));
 }

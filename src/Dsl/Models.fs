@@ -92,6 +92,13 @@ and [<Sealed>] Model<'D> internal (name: string, datum: Space, program: 'D -> Pr
         GuidedModel<'D>(m, guide)
 
 module private Definition =
+    /// The space of two tensors.
+    let both (first: TensorInput) (second: TensorInput) : Space =
+        {
+            Name = $"{first.Name} and {second.Name}"
+            Leaves = Array.append first.Space.Leaves second.Space.Leaves
+        }
+
     /// A program, traced once so that what is wrong is found where it is defined.
     let traced (name: string) (datum: Space) (program: 'D -> Prob<'T>) : 'D -> Prob<unit> =
         let program = program >> Prob.map ignore
@@ -116,6 +123,12 @@ module Model =
     let defineTensor (name: string) (datum: TensorInput) (program: Tensor -> Prob<'T>) : Model<Tensor> =
         Model<Tensor>(name, datum.Space, Definition.traced name datum.Space program)
 
+    /// A model of a datum that is two tensors of stated shapes, such as an image and its label.
+    let defineTensors (name: string) (first: TensorInput) (second: TensorInput) (program: Tensor -> Tensor -> Prob<'T>) =
+        let datum = Definition.both first second
+        let program (struct (a, b)) = program a b
+        Model<struct (Tensor * Tensor)>(name, datum, Definition.traced name datum program)
+
 /// Guides of models of one datum.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Guide =
@@ -127,3 +140,9 @@ module Guide =
     /// A guide for a datum that is one tensor of a stated shape.
     let defineTensor (name: string) (datum: TensorInput) (program: Tensor -> Prob<'T>) : Guide<Tensor> =
         Guide<Tensor>(name, datum.Space, Definition.traced name datum.Space program)
+
+    /// A guide for a datum that is two tensors of stated shapes.
+    let defineTensors (name: string) (first: TensorInput) (second: TensorInput) (program: Tensor -> Tensor -> Prob<'T>) =
+        let datum = Definition.both first second
+        let program (struct (a, b)) = program a b
+        Guide<struct (Tensor * Tensor)>(name, datum, Definition.traced name datum program)
