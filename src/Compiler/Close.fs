@@ -5,7 +5,7 @@ open System.Collections.Generic
 open Inference
 
 /// Closes a program: numbers its nodes, shares equal ones, settles precision, and rewrites contractions over other semirings
-/// than (+, ×) into reductions.
+/// than (+, ×) into reductions, and convolutions into contractions.
 [<Sealed>]
 type Closing private (options: CompileOptions) =
     let nodes = ResizeArray<Node>()
@@ -164,6 +164,10 @@ type Closing private (options: CompileOptions) =
         let id =
             match x.Op with
             | Op.Dot((Semiring.MaxPlus | Semiring.LogSumExpPlus) as s, l, r, i) -> contract s l r i x inputs[0] inputs[1]
+            | Op.Convolution _ ->
+                let contraction = Contractions.ofConvolution x
+                closeNew contraction
+                ids[contraction]
             | Op.Probe _
             | Op.Check _
             | Op.Derivative _ -> inputs[0]
@@ -184,6 +188,12 @@ type Closing private (options: CompileOptions) =
                 |> Option.defaultWith (fun () -> add op inputs x.Shape dtype x.Indices)
 
         ids[x] <- id
+
+    /// What a rewriting made, down to what is closed.
+    and closeNew (x: Tensor) =
+        if not (ids.ContainsKey x) then
+            Array.iter closeNew x.Inputs
+            close x
 
     /// Probes and, in checked mode, conditions become outputs of their own.
     let observers (roots: Tensor seq) =

@@ -228,6 +228,9 @@ type Values(context: Context) =
                          k * -1L + Address.Of(int64 (n.Shape[a] - 1))
                      else
                          k))
+        | Op.Window stride ->
+            let along k = c[k + 2] * int64 stride + c[k]
+            read 0 [| c[0]; along 1; along 2 |]
         | Op.Pad low -> v.ReadPad(scope, item, env, n, low, c)
         | Op.Concat axis -> v.ReadConcat(scope, item, env, n, axis, c)
         | Op.Gather ->

@@ -164,6 +164,29 @@ type Language private () =
     static member Dot(a: Tensor, b: Tensor) = Structure.dot Semiring.SumProduct [| -1 |] [| 0 |] [] a b
     static member Dot(semiring: Semiring, a: Tensor, b: Tensor) = Structure.dot semiring [| -1 |] [| 0 |] [] a b
 
+    /// Convolution in two dimensions of x [channels, height, width] with weights [outputs, channels, rows, columns], without padding:
+    /// y[o, a, b] = Σ w[o, c, i, j]·x[c, stride·a + i, stride·b + j]. `Pad` puts zeros around x.
+    static member Convolve(x: Tensor, weights: Tensor, [<Optional; DefaultParameterValue(1)>] stride: int) : Tensor =
+        Convolutions.forward stride x weights
+
+    /// The transposed convolution: of y [outputs, h, v] with weights [outputs, channels, rows, columns], to [channels, height, width],
+    /// of (h − 1)·stride + rows by (v − 1)·stride + columns unless told.
+    static member ConvolveTransposed
+        (
+            y: Tensor,
+            weights: Tensor,
+            [<Optional; DefaultParameterValue(1)>] stride: int,
+            [<Optional; DefaultParameterValue(0)>] height: int,
+            [<Optional; DefaultParameterValue(0)>] width: int
+        ) : Tensor =
+        let size told axis =
+            if told > 0 || y.Shape.Length <> 3 || weights.Shape.Length <> 4 then
+                told
+            else
+                (y.Shape[axis] - 1) * stride + weights.Shape[axis + 1]
+
+        Convolutions.transposed stride (size height 1) (size width 2) y weights
+
     // Indices: plates, time, enumerated values.
 
     /// A plate of independent repetitions.

@@ -172,6 +172,22 @@ type Semiring =
         | MaxPlus -> "MaxPlus"
         | LogSumExpPlus -> "LogSumExpPlus"
 
+/// Which value of the trilinear form ⟨y, C(x, w)⟩ a convolution gives from the other two (Convolutions.fs).
+[<RequireQualifiedAccess>]
+type ConvolutionKind =
+    /// y from x and w.
+    | Forward
+    /// x from y and w: the transposed convolution.
+    | Data
+    /// w from x and y.
+    | Weights
+
+    override op.ToString() =
+        match op with
+        | Forward -> "Forward"
+        | Data -> "Data"
+        | Weights -> "Weights"
+
 /// What a random primitive returns: the raw 32-bit word, a uniform in (0, 1), or a standard normal.
 [<RequireQualifiedAccess>]
 type RandomKind =
