@@ -285,7 +285,7 @@ let private random (seed: int) =
 
     let site name kind (x: Tensor) =
         match kind with
-        | Real -> L.Sample(name, L.Normal(x, scalar (0.5 + r.NextDouble())))
+        | Real -> L.Sample(name, L.Normal(x, scalar (0.6 + 0.05 * double name.Length)))
         | Enumerated
         | Scored
         | SummedOut -> L.Sample(name, L.Bernoulli(logits = x))
