@@ -63,6 +63,59 @@ public static class Learner
         Place.Of(file, line, () => LearnerModule.minimiseWith(
             name, optimizer, Curry.Of<LearnerContext, TBatch, Tuple<Tensor, TMetrics>>((context, batch) => loss(context, batch).ToTuple())));
 
+    /// <summary>Maximises the mean over the data of a bound of each datum.</summary>
+    /// <typeparam name="TBatch">A datum: a tensor or a record of tensors.</typeparam>
+    /// <param name="name">What errors and files call it.</param>
+    /// <param name="bound">From a datum to a bound: <c>model.Bound(guide)</c>. Its parts are metrics.</param>
+    /// <param name="optimizer">Changes the parameters of model and guide.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">Model and guide do not fit each other, or cannot mean anything.</exception>
+    public static Learner<TBatch> Maximise<TBatch>(
+        string name,
+        Func<TBatch, Prob<EvidenceBound>> bound,
+        Optimizer optimizer,
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => LearnerModule.maximise(Record.space<TBatch>(), name, optimizer, FuncConvert.FromFunc(bound)));
+
+    /// <summary>Maximises the mean over data that are one tensor of a stated shape of a bound of each.</summary>
+    /// <param name="name">What errors and files call it.</param>
+    /// <param name="datum">Its name and shape: <c>Input("image", 64)</c>.</param>
+    /// <param name="bound">From a datum to a bound: <c>model.Bound(guide)</c>. Its parts are metrics.</param>
+    /// <param name="optimizer">Changes the parameters of model and guide.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">Model and guide do not fit each other, or cannot mean anything.</exception>
+    public static Learner<Tensor> Maximise(
+        string name,
+        TensorInput datum,
+        Func<Tensor, Prob<EvidenceBound>> bound,
+        Optimizer optimizer,
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => LearnerModule.maximise(datum.Space, name, optimizer, FuncConvert.FromFunc(bound)));
+
+    /// <summary>Maximises the bound of all data, of a model that draws something once for all of them.</summary>
+    /// <typeparam name="TBatch">A datum: a tensor or a record of tensors.</typeparam>
+    /// <param name="name">What errors and files call it.</param>
+    /// <param name="bound">
+    /// From what may be used besides and a datum to a bound. Model and guide open the plate of the data by
+    /// <see cref="LearnerContext.Plate"/>, inside what is drawn once; a batch of B of N data counts N/B times there. The bound and its parts
+    /// are told for each datum.
+    /// </param>
+    /// <param name="optimizer">Changes the parameters of model and guide.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">Model and guide do not fit each other, or cannot mean anything.</exception>
+    public static Learner<TBatch> Maximise<TBatch>(
+        string name,
+        Func<LearnerContext, TBatch, Prob<EvidenceBound>> bound,
+        Optimizer optimizer,
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => LearnerModule.maximiseAll(Record.space<TBatch>(), name, optimizer, Curry.Of(bound)));
+
     /// <summary>A learner of one's own.</summary>
     /// <typeparam name="TState">A tensor or a record of tensors, kept from step to step.</typeparam>
     /// <typeparam name="TBatch">A datum: a tensor or a record of tensors.</typeparam>

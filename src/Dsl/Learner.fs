@@ -46,7 +46,8 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     member _.Data = data
     /// The number of steps that were taken before this one; in an evaluation that of its batches.
     member _.Step = Build.convert DType.F32 stepWords[0]
-    /// The number of all data, for losses with a part that is counted once: divide that part by it.
+    /// The number of all data that are learnt from, for losses with a part that is counted once: divide that part by it. `Evaluate` after
+    /// a fit counts what it evaluates.
     member _.Total = total.Value
     member internal _.Sites = all.Sites |> Array.ofSeq
 
@@ -116,15 +117,23 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
 
         loss
 
-    member private c.Ascend
-        (bound: Prob<EvidenceBound>, optimizer: Optimizer, plates: FreeIndex list, share: Tensor -> Tensor)
-        : EvidenceBound =
+    member private c.Derive(bound: Prob<EvidenceBound>, plates: FreeIndex list) : EvidenceBound =
         let struct (found, trace) = c.Run(bound, plates)
 
         if trace.Factors.Count > 0 then
             Fail.model
                 "The program of a bound observes or weighs, and its weight would be lost."
                 "Observe and weigh in the model that the bound is derived from."
+
+        found
+
+    /// The bound of a datum, from which nothing is learnt.
+    member internal c.BoundEach(bound: Prob<EvidenceBound>) : EvidenceBound = c.Derive(bound, [ data ])
+
+    member private c.Ascend
+        (bound: Prob<EvidenceBound>, optimizer: Optimizer, plates: FreeIndex list, share: Tensor -> Tensor)
+        : EvidenceBound =
+        let found = c.Derive(bound, plates)
 
         if mode = LearnerMode.Learn then
             Learning.stepBeside builder optimizer seed (c.Loss(-(share found.Value))) found.Updates
@@ -170,11 +179,7 @@ type Learner<'B>
 
             let data = FreeIndex("data", extent, IndexKind.Plate)
 
-            let field (l: Leaf) =
-                let input = builder.Input(Learner<'B>.Field l, Array.append [| size |] l.Shape, l.DType)
-                Structure.unstack data input
-
-            let datum = batch.Leaves |> Array.map field |> Record.ofTensors<'B>
+            let datum = Learner<'B>.Read(builder, batch, data)
             let context = LearnerContext(builder, mode, data, seed)
             let metrics = step builder mode seed context datum
 
@@ -202,6 +207,14 @@ type Learner<'B>
 
     /// The name of the input that holds a field of the batch.
     static member Field(leaf: Leaf) = if leaf.Path = "" then "batch" else "batch." + leaf.Path
+
+    /// A datum whose fields are inputs of a program, with the data as their leading axis.
+    static member internal Read(builder: ProgramBuilder, batch: Space, data: FreeIndex) : 'B =
+        let field (l: Leaf) =
+            builder.Input(Learner<'B>.Field l, Array.append [| data.Capacity |] l.Shape, l.DType)
+            |> Structure.unstack data
+
+        batch.Leaves |> Array.map field |> Record.ofTensors<'B>
 
 /// Learners from their parts.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
@@ -269,6 +282,10 @@ module Learner =
     let maximise (batch: Space) (name: string) (optimizer: Optimizer) (bound: 'B -> Prob<EvidenceBound>) : Learner<'B> =
         over batch name () (fun context () datum -> (), parts (context.MaximiseEach(bound datum, optimizer)))
 
+    /// The bound of each datum, averaged over the data: for evaluations, since nothing is learnt.
+    let internal ofBound (batch: Space) (name: string) (bound: 'B -> Prob<EvidenceBound>) : Learner<'B> =
+        over batch name () (fun context () datum -> (), parts (context.BoundEach(bound datum)))
+
     /// Maximises the bound of all data, for models that draw something once: they open the plate of the data by the context's `Plate`.
     let maximiseAll
         (batch: Space)
@@ -280,11 +297,7 @@ module Learner =
 
     /// Minimises a loss of a datum that is one tensor of a stated shape.
     let minimiseTensor (name: string) (datum: TensorInput) (optimizer: Optimizer) (loss: Tensor -> Tensor) : Learner<Tensor> =
-        let lone = (Record.space<Tensor>()).Leaves[0]
-
-        let leaf = { lone with Path = datum.Name; Shape = datum.Shape }
-
-        minimising { Name = datum.Name; Leaves = [| leaf |] } name optimizer (fun _ x -> loss x, [||])
+        minimising datum.Space name optimizer (fun _ x -> loss x, [||])
 
     /// Minimises the loss that a program draws for each datum.
     let minimiseDrawn (name: string) (optimizer: Optimizer) (loss: 'B -> Prob<Tensor>) : Learner<'B> =

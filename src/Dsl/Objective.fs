@@ -42,6 +42,8 @@ type Objective() =
     member val Beta = 1.0 with get, set
     /// Divergences count as at least so many nats for each site, on the mean over plates, steps and samples (Kingma et al., 2016).
     member val FreeNats = 0.0 with get, set
+    /// The prior's share of the derivatives of divergences, the guide's being the rest (Hafner et al., 2021: 0.8); unset, each moves by the whole.
+    member val Balance = Nullable<double>() with get, set
     /// Rényi's order α in [0, 1]: 1 is the ELBO, 0 the importance-weighted bound (Li and Turner, 2016).
     member val Order = 1.0 with get, set
     /// Whether divergences are sampled even where a closed form is known.

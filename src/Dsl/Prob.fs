@@ -110,6 +110,19 @@ type SampleSource =
     /// Anything: a fixed value, a proposal, a replayed draw.
     | Choose of (string -> Distribution -> Draws option -> Tensor)
 
+/// A chain that a program made: what its loop carries, before and after a step, and at the end.
+type ChainRecord =
+    {
+        Index: FreeIndex
+        Starts: Tensor[]
+        Carries: Tensor[]
+        Nexts: Tensor[]
+        Finals: Tensor[]
+    }
+
+/// The chains of a guide by their paths, which its model's chains may share.
+type Chains = Dictionary<string, ChainRecord>
+
 /// Where in a program the tracing stands.
 type ProbContext =
     {
@@ -128,6 +141,10 @@ type ProbContext =
         Mask: Tensor
         /// What multiplies log-densities and factors; null for 1.
         Scale: Tensor
+        /// Where chains are recorded; null where they are not.
+        Recorded: Chains
+        /// Chains to share; null for none.
+        Shared: Chains
     }
 
     /// Where a program starts to be traced.
@@ -143,6 +160,8 @@ type ProbContext =
             Handlers = []
             Mask = null
             Scale = null
+            Recorded = null
+            Shared = null
         }
 
     member context.Enter(name: string) =
@@ -384,21 +403,66 @@ module Prob =
     let steps (index: FreeIndex) (body: Prob<'T>) =
         Prob<'T>(fun c -> body.Run { c.Enter index.Name with Times = c.Times @ [ index ] })
 
+    /// The chain of a guide that computes what this one does, step by step: then one loop serves both.
+    let private shared (c: ProbContext) (inner: ProbContext) index (starts: Tensor[]) (step: Tensor[] -> Trace -> Tensor[] * 'R) =
+        match
+            (if isNull c.Shared then
+                 (false, Unchecked.defaultof<ChainRecord>)
+             else
+                 c.Shared.TryGetValue inner.Path)
+        with
+        | true, chain when
+            obj.ReferenceEquals(chain.Index, index)
+            && chain.Starts.Length = starts.Length
+            && Array.forall2 Sameness.equal chain.Starts starts
+            ->
+            let trace = Trace()
+            let nexts, result = step chain.Carries trace
+
+            if nexts.Length = chain.Nexts.Length && Array.forall2 Sameness.equal chain.Nexts nexts then
+                Some(chain.Finals, result, trace)
+            else
+                None
+        | _ -> None
+
     /// A Markov chain: each step maps the carried record to the next one and to what leaves the chain, free in its index.
     let markov (index: FreeIndex) (start: 'S) (step: 'S -> Prob<'S * 'R>) =
         Prob<'S * 'R>(fun c ->
             let inner = { c.Enter index.Name with Times = c.Times @ [ index ] }
-            let mutable kept = None
+            let starts = Record.toTensors start
 
-            let finals, results =
-                Structure.scan index (Record.toTensors start) (fun carried ->
+            let take (carried: Tensor[]) (trace: Trace) =
+                let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
+                Record.toTensors next, result
+
+            let finals, results, trace =
+                match shared c inner index starts take with
+                | Some found -> found
+                | None ->
                     // traced again if the carried values vary over more than their starts: only the last trace counts
-                    let trace = Trace()
-                    let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
-                    kept <- Some trace
-                    Record.toTensors next, result)
+                    let mutable kept = Trace()
+                    let mutable last = [||], [||]
 
-            c.Trace.Include kept.Value
+                    let finals, results =
+                        Structure.scan index starts (fun carried ->
+                            kept <- Trace()
+                            let nexts, result = take carried kept
+                            last <- carried, nexts
+                            nexts, result)
+
+                    if not (isNull c.Recorded) then
+                        c.Recorded[inner.Path] <-
+                            {
+                                Index = index
+                                Starts = starts
+                                Carries = fst last
+                                Nexts = snd last
+                                Finals = finals
+                            }
+
+                    finals, results, kept
+
+            c.Trace.Include trace
             Record.ofTensors<'S> finals, results)
 
     /// A program under a name of its own: its sites' paths begin with it.

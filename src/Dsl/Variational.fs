@@ -247,6 +247,8 @@ module internal Pairing =
         let enumerated = Dictionary<string, FreeIndex>()
         let chosen = Dictionary<string, Estimator>()
 
+        let chains = Chains()
+
         let inside trace handler =
             { c with
                 Plates = plates
@@ -263,13 +265,13 @@ module internal Pairing =
             { r with Value = Enumeration.values enumerated[r.Path] r.Distribution }
 
         let drawn = Trace()
-        guide.Run(inside drawn (ofGuide c estimators chosen enumerate)) |> ignore
+        guide.Run { inside drawn (ofGuide c estimators chosen enumerate) with Recorded = chains } |> ignore
 
         if drawn.LooseFactors.Count > 0 then
             Fail.model "The guide has a factor." "Weigh runs in the model; a guide only draws."
 
         let scored = Trace()
-        model.Run(inside scored (ofModel c estimators drawn enumerate)) |> ignore
+        model.Run { inside scored (ofModel c estimators drawn enumerate) with Shared = chains } |> ignore
         let pairs = latent c drawn scored chosen
 
         for name in estimators.Keys do

@@ -1,0 +1,87 @@
+namespace Inference.Examples.Digits;
+
+/// <summary>The program around the autoencoders: trains one, shows how it goes, and writes what was asked for.</summary>
+public static class DigitsTerminal
+{
+    private const string Description = "Trains a variational autoencoder on handwritten digits, then writes a page about it.";
+
+    /// <summary>Runs the program.</summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="twin">The models.</param>
+    /// <returns>The exit code: 0, 1 after an error, 2 after wrong usage, 130 when cancelled.</returns>
+    public static int Run(string[] arguments, DigitsTwin twin)
+    {
+        ArgumentNullException.ThrowIfNull(twin);
+        (DigitsOptions? options, int exitCode) = DigitsCommand.Parse(Description, arguments);
+        if (options is null)
+        {
+            return exitCode;
+        }
+
+        using var cancellation = new CancellationTokenSource();
+        void Cancel(object? sender, ConsoleCancelEventArgs pressed)
+        {
+            // Pressed again, it ends the process at once.
+            pressed.Cancel = !cancellation.IsCancellationRequested;
+            cancellation.Cancel();
+        }
+
+        Console.CancelKeyPress += Cancel;
+        try
+        {
+            Run(options, twin, cancellation.Token);
+            return ExitCode.Success;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("Cancelled.");
+            return ExitCode.Cancelled;
+        }
+        catch (Exception failure) when (
+            failure is ModelException or ArgumentException or IOException or UnauthorizedAccessException or InvalidOperationException
+                or InvalidDataException or CheckpointException or TrainingException or OutOfMemoryException)
+        {
+            Console.Error.WriteLine(failure.Message);
+            return ExitCode.Failure;
+        }
+        finally
+        {
+            Console.CancelKeyPress -= Cancel;
+        }
+    }
+
+    private static void Run(DigitsOptions options, DigitsTwin twin, CancellationToken cancellation)
+    {
+        if (!options.NoReport)
+        {
+            RequireWritable(options.Out);
+        }
+
+        (DigitSet training, DigitSet test) = options.Mnist is { } folder ? DigitSet.Mnist(folder) : DigitSet.Small();
+
+        // MNIST's sizes are those of Kingma and Welling (2014).
+        var sizes = options.Mnist is null
+            ? new DigitsSizes(training.Pixels, 128, 8, DigitSet.Classes)
+            : new DigitsSizes(training.Pixels, 400, 20, DigitSet.Classes);
+        using var engine = new Engine(new EngineOptions { Threads = options.Threads });
+        if (options.Model == DigitsOptions.Vae)
+        {
+            Experiment<Tensor>.Run(options, twin.Vae(sizes), training, test, engine, cancellation);
+        }
+        else
+        {
+            Experiment<(Tensor, Tensor)>.Run(options, twin.ConditionalVae(sizes), training, test, engine, cancellation);
+        }
+    }
+
+    // A file that cannot be written is an error before the training, not after it.
+    private static void RequireWritable(string path)
+    {
+        bool existed = File.Exists(path);
+        File.Open(path, FileMode.OpenOrCreate, FileAccess.Write).Dispose();
+        if (!existed)
+        {
+            File.Delete(path);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace Inference.Examples.Digits;
+
+/// <summary>What came of a training.</summary>
+/// <param name="TestNegativeElbo">Nats for a test digit, over fifty draws of the posterior each.</param>
+/// <param name="TrainNegativeElbo">The same for a training digit.</param>
+/// <param name="Seconds">The steps of learning alone.</param>
+/// <param name="ParametersSha256">A digest of the parameters in the order of their names.</param>
+internal sealed record Result(double TestNegativeElbo, double TrainNegativeElbo, double Seconds, string ParametersSha256);
+
+/// <summary>Trains a model, measures it and tells of it.</summary>
+/// <typeparam name="TDatum">The model's datum.</typeparam>
+internal static class Experiment<TDatum>
+{
+    private const int BatchSize = 100;
+    private const int EpochsOfCheckpoint = 10;
+
+    public static void Run(
+        DigitsOptions options, VariationalModel<TDatum> model, DigitSet training, DigitSet test, Engine engine, CancellationToken cancellation)
+    {
+        bool isConditional = options.Model == DigitsOptions.ConditionalVae;
+        Dataset data = Dataset.Rows(training.Rows(isConditional));
+        var fit = new FitOptions
+        {
+            Epochs = options.Epochs,
+            BatchSize = BatchSize,
+            Seed = options.Seed,
+            Checkpoint = options.Resume,
+            CheckpointEvery = EpochsOfCheckpoint * (training.Count / BatchSize),
+            Resume = options.Resume is not null,
+        };
+        double seconds = 0;
+        using FittedModel<TDatum> fitted = TrainingView.Show(
+            options,
+            show => model.Fit(data, new Adam(1e-3), fit, engine, new Listener(progress => { seconds = progress.Elapsed.TotalSeconds; show(progress); }), cancellation));
+        cancellation.ThrowIfCancellationRequested();
+        var result = new Result(
+            -fitted.Elbo(Dataset.Rows(test.Rows(isConditional))), -fitted.Elbo(data), seconds, DigestOf(fitted.Parameters));
+        if (!options.NoReport)
+        {
+            DigitsPage.Write(options, Gallery.Of(fitted, training, test, isConditional, options.Seed), result, engine);
+        }
+
+        Console.WriteLine(options.Json ? Summary.Json(result, options) : Summary.Text(result, options));
+    }
+
+    private static string DigestOf(IReadOnlyDictionary<string, StoredTensor> parameters)
+    {
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] bytes = new byte[sizeof(float)];
+        foreach (double value in parameters.OrderBy(pair => pair.Key, StringComparer.Ordinal).SelectMany(pair => pair.Value.ToArray()))
+        {
+            BinaryPrimitives.WriteSingleLittleEndian(bytes, (float)value);
+            digest.AppendData(bytes);
+        }
+
+        return Convert.ToHexStringLower(digest.GetHashAndReset());
+    }
+
+    // Called on the thread that trains: no step shares a core with what is shown.
+    private sealed class Listener(Action<FitProgress> listen) : IProgress<FitProgress>
+    {
+        public void Report(FitProgress value) => listen(value);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Inference.Examples.Digits;
+
+/// <summary>The training in a few words, or in one line of JSON.</summary>
+internal static class Summary
+{
+    public static string Text(Result result, DigitsOptions options)
+    {
+        string page = options.NoReport ? "" : $"{Environment.NewLine}Page: {Path.GetFullPath(options.Out)}";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"Negative ELBO {result.TestNegativeElbo:F2} nats a test digit, {result.TrainNegativeElbo:F2} a training digit; trained in {result.Seconds:F2} s.{page}");
+    }
+
+    public static string Json(Result result, DigitsOptions options)
+    {
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            json.WriteString("model", options.Model);
+            json.WriteNumber("test_negative_elbo", result.TestNegativeElbo);
+            json.WriteNumber("train_negative_elbo", result.TrainNegativeElbo);
+            json.WriteNumber("epochs", options.Epochs);
+            json.WriteNumber("seconds", result.Seconds);
+            json.WriteNumber("seed", options.Seed);
+            json.WriteString("parameters_sha256", result.ParametersSha256);
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+}

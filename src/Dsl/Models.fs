@@ -1,0 +1,148 @@
+namespace Inference
+
+open System
+open System.Runtime.InteropServices
+
+/// The guide of a model of one datum: a program that draws the model's latent sites, knowing the datum.
+[<Sealed>]
+type Guide<'D> internal (name: string, datum: Space, program: 'D -> Prob<unit>) =
+    member _.Name = name
+    /// The fields of a datum.
+    member _.Datum = datum
+    /// The program of a datum.
+    member _.Of(datum: 'D) : Prob<unit> = program datum
+
+/// A model with its guide and the bound on the log-evidence by which both are fitted. One datum is written; data are a plate `data`, over
+/// which the bound is averaged.
+[<Sealed>]
+type VariationalModel<'D> internal (model: Model<'D>, guide: Guide<'D>, objective: Objective) =
+    let bound datum = EvidenceBound.derive objective (model.Of datum) (guide.Of datum)
+
+    let explanation =
+        Fail.within model.Name (fun () ->
+            let data = FreeIndex("data", Extent.Fixed 2, IndexKind.Plate)
+            let datum = Learner<'D>.Read(ProgramBuilder model.Name, model.Datum, data)
+            let zero = Build.scalar DType.U32 0.0
+            let found, _ = Prob.draw [| zero; zero |] [| zero; zero |] [ data ] [] (bound datum)
+            found.Explanation)
+
+    member _.Model: Model<'D> = model
+    member _.Guide = guide
+    member _.Objective = objective
+    /// The objective in mathematical notation, with the estimator of each site.
+    member _.Explanation = explanation
+    /// The bound of a datum.
+    member _.Bound(datum: 'D) : Prob<EvidenceBound> = bound datum
+    /// A learner that maximises the bound. Its metrics are the negative bound, `loss`, and the bound's parts.
+    member _.Learner(optimizer: Optimizer) : Learner<'D> = Learner.maximise model.Datum model.Name optimizer bound
+
+    /// The evidence lower bound with so many draws for each datum, for evaluations: nothing is learnt. Divergences count as they are,
+    /// whatever the objective makes of them.
+    member _.Evaluation(draws: int) : Learner<'D> =
+        let plain = Objective(Samples = draws)
+
+        for e in objective.Estimators do
+            plain.Estimators[e.Key] <-
+                match e.Value with
+                | Estimator.Score _ -> Estimator.Score Baseline.Nothing
+                | other -> other
+
+        Learner.ofBound model.Datum model.Name (fun datum -> EvidenceBound.derive plain (model.Of datum) (guide.Of datum))
+
+/// A model with its guide: the bound that is to be maximised follows.
+and [<Sealed>] GuidedModel<'D> internal (model: Model<'D>, guide: Guide<'D>) =
+    /// Any objective.
+    member _.Bound(objective: Objective) : VariationalModel<'D> = VariationalModel<'D>(model, guide, objective)
+
+    /// The evidence lower bound: of one draw for each datum, or as an objective of order 1 says.
+    member g.Elbo([<Optional; DefaultParameterValue(null: Objective)>] objective: Objective) : VariationalModel<'D> =
+        let objective = if isNull objective then Objective.Elbo() else objective
+
+        if objective.Order <> 1.0 then
+            Fail.model
+                $"An evidence lower bound has order 1; the objective has {objective.Order}."
+                "Use Bound, or ImportanceWeighted or Renyi."
+
+        g.Bound objective
+
+    /// The importance-weighted bound of so many samples, at least 2.
+    member g.ImportanceWeighted(samples: int) : VariationalModel<'D> = g.Bound(Objective.ImportanceWeighted samples)
+
+    /// Rényi's bound of an order below 1 with so many samples, at least 2.
+    member g.Renyi(order: double, samples: int) : VariationalModel<'D> = g.Bound(Objective.Renyi(order, samples))
+
+/// A model of one datum: a program that draws what is latent and observes fields of the datum.
+and [<Sealed>] Model<'D> internal (name: string, datum: Space, program: 'D -> Prob<unit>) =
+    member _.Name = name
+    /// The fields of a datum.
+    member _.Datum = datum
+    /// The program of a datum.
+    member _.Of(datum: 'D) : Prob<unit> = program datum
+
+    /// The model with a guide for the same datum.
+    member m.With(guide: Guide<'D>) : GuidedModel<'D> =
+        let text (s: Space) =
+            s.Leaves |> Array.map (fun l -> l.Path + Fail.shape l.Shape) |> String.concat ", "
+
+        if text datum <> text guide.Datum then
+            Fail.model
+                $"The model \"{name}\" is one of {text datum}; the guide \"{guide.Name}\" reads {text guide.Datum}."
+                "Define both for the same datum."
+
+        GuidedModel<'D>(m, guide)
+
+module private Definition =
+    /// The space of two tensors.
+    let both (first: TensorInput) (second: TensorInput) : Space =
+        {
+            Name = $"{first.Name} and {second.Name}"
+            Leaves = Array.append first.Space.Leaves second.Space.Leaves
+        }
+
+    /// A program, traced once so that what is wrong is found where it is defined.
+    let traced (name: string) (datum: Space) (program: 'D -> Prob<'T>) : 'D -> Prob<unit> =
+        let program = program >> Prob.map ignore
+        let data = FreeIndex("data", Extent.Fixed 2, IndexKind.Plate)
+        let zero = Build.scalar DType.U32 0.0
+
+        Fail.within name (fun () ->
+            let x = Learner<'D>.Read(ProgramBuilder name, datum, data)
+            Prob.draw [| zero; zero |] [| zero; zero |] [ data ] [] (program x) |> ignore)
+
+        program
+
+/// Models of one datum.
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module Model =
+    /// A model of a datum: a tensor or a record of tensors. Called once for each program; must be pure.
+    let define (name: string) (program: 'D -> Prob<'T>) : Model<'D> =
+        let datum = Record.space<'D>()
+        Model<'D>(name, datum, Definition.traced name datum program)
+
+    /// A model of a datum that is one tensor of a stated shape.
+    let defineTensor (name: string) (datum: TensorInput) (program: Tensor -> Prob<'T>) : Model<Tensor> =
+        Model<Tensor>(name, datum.Space, Definition.traced name datum.Space program)
+
+    /// A model of a datum that is two tensors of stated shapes, such as an image and its label.
+    let defineTensors (name: string) (first: TensorInput) (second: TensorInput) (program: Tensor -> Tensor -> Prob<'T>) =
+        let datum = Definition.both first second
+        let program (struct (a, b)) = program a b
+        Model<struct (Tensor * Tensor)>(name, datum, Definition.traced name datum program)
+
+/// Guides of models of one datum.
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module Guide =
+    /// A guide for a datum: a tensor or a record of tensors. Called once for each program; must be pure.
+    let define (name: string) (program: 'D -> Prob<'T>) : Guide<'D> =
+        let datum = Record.space<'D>()
+        Guide<'D>(name, datum, Definition.traced name datum program)
+
+    /// A guide for a datum that is one tensor of a stated shape.
+    let defineTensor (name: string) (datum: TensorInput) (program: Tensor -> Prob<'T>) : Guide<Tensor> =
+        Guide<Tensor>(name, datum.Space, Definition.traced name datum.Space program)
+
+    /// A guide for a datum that is two tensors of stated shapes.
+    let defineTensors (name: string) (first: TensorInput) (second: TensorInput) (program: Tensor -> Tensor -> Prob<'T>) =
+        let datum = Definition.both first second
+        let program (struct (a, b)) = program a b
+        Guide<struct (Tensor * Tensor)>(name, datum, Definition.traced name datum program)
