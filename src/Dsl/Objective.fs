@@ -11,7 +11,8 @@ type Baseline =
     | LeaveOneOut
     /// A moving average of the returns, kept as a parameter `baseline.site`.
     | MovingAverage of decay: double
-    /// A prediction of the return from what is known before the draw, such as a network's; it learns by the squared error.
+    /// A prediction of the return from what is known before the draw, such as a network's; it learns by the squared error, as do the
+    /// parameters of the model that it reads, unless they are under `StopGradient`.
     | Learned of prediction: Tensor
 
 /// How the derivative of an expectation over a site's draws is found.

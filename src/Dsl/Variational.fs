@@ -16,9 +16,11 @@ module internal Enumeration =
     /// An index over all values of a site that can be listed.
     let index (path: string) (d: Distribution) = FreeIndex(path, Extent.Fixed (count d).Value, IndexKind.Enumerated)
 
-    /// All values of a site, over its index.
-    let values (index: FreeIndex) (d: Distribution) : Tensor =
-        let position = Structure.position index
+    /// All values of a site, over its index, and formally over further indices.
+    let values (index: FreeIndex) (further: FreeIndex list) (d: Distribution) : Tensor =
+        let position =
+            further
+            |> List.fold (fun x i -> x + Build.scalar DType.I32 0.0 * Structure.position i) (Structure.position index)
 
         match d.Support with
         | Support.OneHot ->
@@ -85,8 +87,6 @@ module internal Pairing =
                 r.Location
                 $"The site \"{path}\" draws from {r.Distribution.Name}, whose draws have no derivatives, and no estimator is named for it."
                 $"Name one of: {possible r.Distribution}."
-
-    let private relative (c: ProbContext) (path: string) = if c.Path = "" then path else path.Substring(c.Path.Length + 1)
 
     /// The kinds of support that a density on one may be used with draws from the other.
     let private covers (prior: Support) (drawn: Support) =
@@ -165,9 +165,14 @@ module internal Pairing =
                 "Make each index once and use it in both."
 
     /// What becomes of the guide's sites: drawn, held constant or enumerated, as their estimators say.
-    let private ofGuide c (estimators: IReadOnlyDictionary<string, Estimator>) (chosen: Dictionary<string, Estimator>) enumerate =
+    let private ofGuide
+        (c: ProbContext)
+        (estimators: IReadOnlyDictionary<string, Estimator>)
+        (chosen: Dictionary<string, Estimator>)
+        enumerate
+        =
         fun (r: SiteRequest) ->
-            let path = relative c r.Path
+            let path = c.Within r.Path
 
             if r.IsObserved then
                 Fail.at r.Location $"The guide observes the site \"{path}\"." "Observe in the model; a guide only draws."
@@ -180,7 +185,7 @@ module internal Pairing =
             | Estimator.Score _ -> { r with IsHeld = true }
             | Estimator.Reparameterised -> r
 
-    let private lacks c (drawn: Trace) (r: SiteRequest) path =
+    let private lacks (c: ProbContext) (drawn: Trace) (r: SiteRequest) path =
         let finite =
             if (Enumeration.count r.Distribution).IsSome then
                 ", or name the estimator Enumerated to sum it out"
@@ -191,7 +196,7 @@ module internal Pairing =
             if drawn.Sites.Count = 0 then
                 "no sites"
             else
-                quoted (drawn.Sites |> Seq.map (fun s -> relative c s.Path))
+                quoted (drawn.Sites |> Seq.map (fun s -> c.Within s.Path))
 
         Fail.at
             r.Location
@@ -199,9 +204,9 @@ module internal Pairing =
             $"The guide draws {made}: draw the site there too{finite}."
 
     /// What becomes of the model's sites: those that the guide draws take its values, those left to it that are finite are enumerated.
-    let private ofModel c (estimators: IReadOnlyDictionary<string, Estimator>) (drawn: Trace) enumerate =
+    let private ofModel (c: ProbContext) (estimators: IReadOnlyDictionary<string, Estimator>) (drawn: Trace) enumerate =
         fun (r: SiteRequest) ->
-            let path = relative c r.Path
+            let path = c.Within r.Path
 
             match drawn.TryFind r.Path, estimators.TryGetValue path with
             | Some site, _ when not (isNull r.Value) ->
@@ -214,18 +219,17 @@ module internal Pairing =
             | None, _ when isNull r.Value -> lacks c drawn r path
             | None, _ -> r
 
-    let private latent c (drawn: Trace) (scored: Trace) (chosen: IReadOnlyDictionary<string, Estimator>) =
+    let private latent (c: ProbContext) (drawn: Trace) (scored: Trace) (chosen: IReadOnlyDictionary<string, Estimator>) =
         [
             for q in drawn.Sites |> Seq.filter (fun s -> not s.IsAuxiliary) do
-                let path = relative c q.Path
+                let path = c.Within q.Path
 
                 match scored.TryFind q.Path with
                 | Some p ->
                     requirePlatesFit p q path
                     struct (q, p, chosen[path])
                 | None ->
-                    let made =
-                        scored.Sites |> Seq.filter (fun s -> not s.IsObserved) |> Seq.map (fun s -> relative c s.Path)
+                    let made = scored.Sites |> Seq.filter (fun s -> not s.IsObserved) |> Seq.map (fun s -> c.Within s.Path)
 
                     Fail.at
                         q.Location
@@ -236,7 +240,16 @@ module internal Pairing =
                              $"The model's latent sites are {quoted made}.")
         ]
 
-    let trace samples (estimators: IReadOnlyDictionary<string, Estimator>) (model: Prob<'T>) (guide: Prob<'U>) (c: ProbContext) : Paired =
+    /// What is computed from the values of an enumerated site is computed once for all data. Formally, they vary over the plates and steps
+    /// that the site stands in: what mixes them can be seen.
+    let trace
+        isFormal
+        samples
+        (estimators: IReadOnlyDictionary<string, Estimator>)
+        (model: Prob<'T>)
+        (guide: Prob<'U>)
+        (c: ProbContext)
+        : Paired =
         let plate =
             if samples = 1 then
                 null
@@ -262,7 +275,9 @@ module internal Pairing =
             if not (enumerated.ContainsKey r.Path) then
                 enumerated[r.Path] <- Enumeration.index r.Path r.Distribution
 
-            { r with Value = Enumeration.values enumerated[r.Path] r.Distribution }
+            { r with
+                Value = Enumeration.values enumerated[r.Path] (if isFormal then r.Indices else []) r.Distribution
+            }
 
         let drawn = Trace()
         guide.Run { inside drawn (ofGuide c estimators chosen enumerate) with Recorded = chains } |> ignore

@@ -73,7 +73,8 @@ let private exact =
         mean[i] <- (m[i, n] - Seq.sum (seq { for j in i + 1 .. n - 1 -> m[i, j] * mean[j] })) / m[i, i]
 
     let evidence =
-        constant + 0.5 * Array.fold2 (fun s x y -> s + x * y) 0.0 b mean - 0.5 * logDeterminant + 0.5 * double n * log (2.0 * Math.PI)
+        constant + 0.5 * Array.fold2 (fun s x y -> s + x * y) 0.0 b mean - 0.5 * logDeterminant
+        + 0.5 * double n * log (2.0 * Math.PI)
 
     mean, evidence
 
@@ -100,7 +101,7 @@ let private fit (family: Prob<unit>) steps samples =
 
     let state name =
         let k = executable.IndexOfState name
-        let values = Array.zeroCreate<double> (executable.States[k].Shape |> Array.fold (*) 1)
+        let values = Array.zeroCreate<double>(executable.States[k].Shape |> Array.fold (*) 1)
         executable.CopyState(k, Span<double> values)
         values
 
