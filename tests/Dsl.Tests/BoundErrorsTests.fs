@@ -292,4 +292,4 @@ let ``Objectives that mean nothing are refused`` () =
                 |> Prob.map (fun b -> s + b.Value)
         )
 
-    Assert.StartsWith("The site \"k\" is estimated by Score in a bound of one step", (failure (fun () -> draw 0.0 0.0 stepwise)).Problem)
+    Assert.StartsWith("The site \"t/k\" is estimated by Score in a bound of one step", (failure (fun () -> draw 0.0 0.0 stepwise)).Problem)
