@@ -6,7 +6,7 @@ internal static class AllCases
     private static readonly Case[] All =
     [
         MppiCases.Small, MppiCases.Large, MppiCases.User,
-        TrainingCases.Mlp, TrainingCases.Vae, TrainingCases.Gru,
+        TrainingCases.Mlp, TrainingCases.Vae, TrainingCases.Conv, TrainingCases.Gru, TrainingCases.Rssm,
     ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(@case => @case.Name)];

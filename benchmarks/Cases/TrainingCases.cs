@@ -34,6 +34,24 @@ internal static class TrainingCases
         Peers = [new("PyTorch", "gru.py", [])],
     };
 
+    public static Case Rssm { get; } = new()
+    {
+        Name = "rssm_step",
+        SetUp = RssmStep.SetUp,
+        UnitsPerRound = 2,
+        PeerUnitsPerRound = 1,
+        Peers = [new("PyTorch", "rssm.py", [])],
+    };
+
+    public static Case Conv { get; } = new()
+    {
+        Name = "conv_step",
+        SetUp = ConvStep,
+        UnitsPerRound = 1,
+        PeerUnitsPerRound = 1,
+        Peers = [new("PyTorch", "conv.py", [])],
+    };
+
     private static TrainingWork MlpStep(Engine engine)
     {
         const int Batch = 256;
@@ -70,6 +88,38 @@ internal static class TrainingCases
         builder.Output("loss", loss);
         Learning.step(builder, new Adam(LearningRate), 0, loss);
         return TrainingWork.Of(engine, builder, [.. encoder.Parameters, .. decoder.Parameters], (_, u) => u < 0.5 ? 0 : 1, stepsOfARun: 20);
+    }
+
+    private static TrainingWork ConvStep(Engine engine)
+    {
+        const int Batch = 50, Size = 64, Latents = 30;
+        var builder = new ProgramBuilder("conv_step");
+        FreeIndex data = PlateIndex("data", Batch);
+        Tensor image = Unstack(builder.Input("image", [Batch, 3, Size, Size], DType.F32), data);
+        Tensor draws = builder.State(TrainingWork.NumberOfDraws, [], DType.U32, [0]);
+        builder.Next(draws, draws + Convert(Fill(1), DType.U32));
+        Network relu = Net.Function("relu", Activation.Relu);
+        Network encoder = Net.Conv("encoder.0", 3, 32, 4, 2).Then(relu)
+            .Then(Net.Conv("encoder.1", 32, 64, 4, 2)).Then(relu)
+            .Then(Net.Conv("encoder.2", 64, 128, 4, 2)).Then(relu)
+            .Then(Net.Conv("encoder.3", 128, 256, 4, 2)).Then(relu)
+            .Then(Net.Function("vector", x => Reshape(x, 1024)))
+            .Then(Net.Linear("encoder.4", 1024, 2 * Latents));
+        Network decoder = Net.Linear("decoder.0", Latents, 1024)
+            .Then(Net.Function("image", x => Reshape(x, 1024, 1, 1)))
+            .Then(Net.Deconv("decoder.1", 1024, 128, 5, 2)).Then(relu)
+            .Then(Net.Deconv("decoder.2", 128, 64, 5, 2)).Then(relu)
+            .Then(Net.Deconv("decoder.3", 64, 32, 6, 2)).Then(relu)
+            .Then(Net.Deconv("decoder.4", 32, 3, 6, 2));
+        Tensor code = encoder.Apply(image);
+        Tensor mean = Slice(code, 0, 0, Latents), logVariance = Slice(code, 0, Latents, 2 * Latents);
+        Tensor noise = Structure.random(RandomKind.Normal, [data], [], 0, [draws, Convert(Fill(1), DType.U32)], [Latents]);
+        Tensor reconstruction = 0.5 * Sum(Square(image - decoder.Apply(mean + (Exp(0.5 * logVariance) * noise))));
+        Tensor divergence = 0.5 * Sum(Exp(logVariance) + Square(mean) - 1 - logVariance);
+        Tensor loss = MeanOver(data, reconstruction + divergence);
+        builder.Output("loss", loss);
+        Learning.step(builder, new Adam(LearningRate), 0, loss);
+        return TrainingWork.Of(engine, builder, [.. encoder.Parameters, .. decoder.Parameters], (_, u) => u, stepsOfARun: 2);
     }
 
     private static TrainingWork GruStep(Engine engine)

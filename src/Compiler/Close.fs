@@ -5,14 +5,14 @@ open System.Collections.Generic
 open Inference
 
 /// Closes a program: numbers its nodes, shares equal ones, settles precision, and rewrites contractions over other semirings
-/// than (+, ×) into reductions.
+/// than (+, ×) into reductions, and convolutions into contractions.
 [<Sealed>]
 type Closing private (options: CompileOptions) =
     let nodes = ResizeArray<Node>()
     let indices = ResizeArray<FreeIndex>()
     let scans = Dictionary<Scan, int>(HashIdentity.Reference)
     let scanList = ResizeArray<LoopPart>()
-    let parts = Dictionary<Scan, struct (LoopPart * int)[]>(HashIdentity.Reference)
+    let parts = Dictionary<Scan, struct (LoopPart * int) option[]>(HashIdentity.Reference)
     let shared = Dictionary<string, int>()
     let ids = Dictionary<Tensor, int>(HashIdentity.Reference)
 
@@ -30,11 +30,11 @@ type Closing private (options: CompileOptions) =
         if not (parts.ContainsKey s) then
             parts[s] <- PartLoops.ofScan s
 
-            for struct (part, _) in parts[s] do
+            for struct (part, _) in Seq.choose id parts[s] do
                 if scans.TryAdd(part.Scan, scanList.Count) then
                     scanList.Add part
 
-        let struct (part, at) = parts[s].[k]
+        let struct (part, at) = parts[s].[k].Value
         part.Scan, at
 
     let settle (t: DType) =
@@ -48,7 +48,7 @@ type Closing private (options: CompileOptions) =
 
     let add (op: Op) (inputs: int[]) shape dtype (free: FreeIndex seq) =
         let free = free |> Seq.map indexOf |> Seq.sort |> Array.ofSeq
-        let text = Graph.opText indexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name) op
+        let text = OpText.ofOp indexOf scanOf (fun s -> (if s.IsState then "state " else "input ") + s.Name) op
         let numbers (xs: int[]) = String.Join(",", xs)
         let key = String.Join("|", text, numbers inputs, numbers shape, string dtype)
 
@@ -164,9 +164,15 @@ type Closing private (options: CompileOptions) =
         let id =
             match x.Op with
             | Op.Dot((Semiring.MaxPlus | Semiring.LogSumExpPlus) as s, l, r, i) -> contract s l r i x inputs[0] inputs[1]
+            | Op.Convolution _ ->
+                let contraction = Contractions.ofConvolution x
+                closeNew contraction
+                ids[contraction]
             | Op.Probe _
             | Op.Check _
             | Op.Derivative _ -> inputs[0]
+            | Op.Carry(s, k)
+            | Op.Final(s, k) when PartLoops.isConstant s k -> ids[s.Inits[k]]
             | Op.Carry(s, k) -> add (Op.Carry(partOf s k)) inputs x.Shape (settle x.DType) x.Indices
             | Op.Final(s, k) ->
                 // a loop stands where what it carries does, read or not
@@ -182,6 +188,12 @@ type Closing private (options: CompileOptions) =
                 |> Option.defaultWith (fun () -> add op inputs x.Shape dtype x.Indices)
 
         ids[x] <- id
+
+    /// What a rewriting made, down to what is closed.
+    and closeNew (x: Tensor) =
+        if not (ids.ContainsKey x) then
+            Array.iter closeNew x.Inputs
+            close x
 
     /// Probes and, in checked mode, conditions become outputs of their own.
     let observers (roots: Tensor seq) =

@@ -19,7 +19,7 @@ module Describe =
             (string op).ToLowerInvariant()
             + (if over.IsEmpty then "" else $""" over {String.Join(", ", over)}""")
         | op ->
-            let text = Graph.opText graph.IndexOf (fun _ -> 0) (fun s -> s.Name) op
+            let text = OpText.ofOp graph.IndexOf (fun _ -> 0) (fun s -> s.Name) op
             text.Split('(')[0]
 
     let private summary (graph: Graph) (nodes: Node list) =

@@ -220,6 +220,36 @@ type Interpreter
                 else
                     m + log (t |> Seq.sumBy (fun v -> exp (v - m))))
 
+    /// The terms of the trilinear form, each added to the element of the value that is left out.
+    and convolve kind stride held (x: Tensor) =
+        let first, second = x.Inputs[0], x.Inputs[1]
+
+        let data, weights, outputs =
+            match kind with
+            | ConvolutionKind.Forward -> first, second, x
+            | ConvolutionKind.Data -> x, second, first
+            | ConvolutionKind.Weights -> first, x, second
+
+        let result = Array.zeroCreate<double> x.Count
+
+        over held (fun () ->
+            let a, b = at first, at second
+
+            for flat in 0 .. weights.Count - 1 do
+                let k = Rearrange.coordinates weights.Shape flat
+
+                for row in 0 .. outputs.Shape[1] - 1 do
+                    for column in 0 .. outputs.Shape[2] - 1 do
+                        let d = Rearrange.flatten data.Shape [| k[1]; stride * row + k[2]; stride * column + k[3] |]
+                        let o = Rearrange.flatten outputs.Shape [| k[0]; row; column |]
+
+                        match kind with
+                        | ConvolutionKind.Forward -> result[o] <- result[o] + a[d] * b[flat]
+                        | ConvolutionKind.Data -> result[d] <- result[d] + a[o] * b[flat]
+                        | ConvolutionKind.Weights -> result[flat] <- result[flat] + a[d] * b[o])
+
+        result
+
     and compute (x: Tensor) : double[] =
         let operand k = at x.Inputs[k]
 
@@ -264,6 +294,7 @@ type Interpreter
         | Op.Unstack i -> let n = Build.size x.Shape in Array.sub (operand 0) (value i * n) n
         | Op.Reduce(op, axes, held) -> reduce op axes held x x.Inputs[0]
         | Op.Dot(semiring, l, r, held) -> contract semiring l r held x x.Inputs[0] x.Inputs[1]
+        | Op.Convolution(kind, stride, held) -> convolve kind stride held x
         | Op.Carry(s, k) -> carried s k
         | Op.Final(s, k) -> final s k
         | Op.Probe _

@@ -48,16 +48,27 @@ module PartLoops =
 
         grow needs
 
+    /// True for a value that no step changes: it is what the loop starts with.
+    let isConstant (s: Scan) k = obj.ReferenceEquals(s.Nexts[k], s.Carries[k])
+
     let private members (s: Scan) : int[] list =
-        let count = s.Inits.Length
+        let changing = [| 0 .. s.Inits.Length - 1 |] |> Array.filter (isConstant s >> not)
         let like = s.Carries |> Array.map (fun c -> c.Indices)
 
-        if like |> Array.forall (sameIndices like[0]) then
-            [ [| 0 .. count - 1 |] ]
+        if changing.Length = 0 then
+            []
+        elif
+            s.Index.Kind = IndexKind.Segment
+            || changing |> Array.forall (fun k -> sameIndices like[k] like[changing[0]])
+        then
+            [ changing ]
         else
             let reach = closure (dependencies s)
-            let cycle k = Set.filter (fun j -> reach[j].Contains k) reach[k] |> Set.add k
-            let cycles = [ 0 .. count - 1 ] |> List.map cycle |> List.distinct
+
+            let cycle k =
+                Set.filter (fun j -> reach[j].Contains k && not (isConstant s j)) reach[k] |> Set.add k
+
+            let cycles = List.ofArray changing |> List.map cycle |> List.distinct
             // those that need fewest first: every cycle stands behind those that it reads
             let ordered =
                 cycles
@@ -80,9 +91,9 @@ module PartLoops =
 
             ordered |> List.fold join [] |> List.map Set.toArray
 
-    /// The part that holds each value that a loop carries, and its number there.
-    let ofScan (s: Scan) : struct (LoopPart * int)[] =
-        let result = Array.zeroCreate s.Inits.Length
+    /// The part that holds each value that a loop carries and changes, and its number there.
+    let ofScan (s: Scan) : struct (LoopPart * int) option[] =
+        let result = Array.create s.Inits.Length None
 
         for numbers in members s do
             let whole = numbers.Length = s.Inits.Length
@@ -98,6 +109,6 @@ module PartLoops =
                     Members = numbers
                 }
 
-            numbers |> Array.iteri (fun at k -> result[k] <- struct (part, at))
+            numbers |> Array.iteri (fun at k -> result[k] <- Some(struct (part, at)))
 
         result

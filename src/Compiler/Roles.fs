@@ -36,6 +36,9 @@ module Roles =
     /// A step whose values have at least this many elements is worth kernels of its own.
     let private largeElements = 4096
 
+    /// This many large contractions in a step are worth kernels of their own as well.
+    let private manyContractions = 4
+
     /// The indices that a node eliminates.
     let eliminated (graph: Graph) (scanOf: Scan -> int) (n: Node) =
         match n.Op with
@@ -260,12 +263,20 @@ module Roles =
                             spreads <- true
 
         /// A step that is worth kernels of its own: no plate stands around the loop, and much happens in it or it crosses a plate.
+        /// A step with so many large contractions is no kernel's inner loop: compilers see functions that they can optimise, and each
+        /// contraction has the registers to itself.
+        let isLong k =
+            cycles[k] |> Seq.filter (fun n -> products graph graph.Nodes[n] >= largeElements) |> Seq.length
+            >= manyContractions
+
         let isLarge k =
             let s = graph.Scans[k]
             let held = carried s |> List.filter (fun i -> not (times.Contains i || crossings[k].Contains i))
 
-            held.IsEmpty
-            && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
+            graph.Indices[s.Index].Kind = IndexKind.Segment
+            || isLong k
+            || held.IsEmpty
+               && (not own[k].IsEmpty || cycles[k] |> Seq.exists (fun n -> graph.Nodes[n].Count >= largeElements))
 
         let large = graph.Scans |> Array.mapi (fun k _ -> together k |> Array.exists isLarge)
         let role = graph.Indices |> Array.map (fun _ -> Role.Parallel)

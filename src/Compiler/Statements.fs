@@ -463,6 +463,22 @@ type Statements(context: Context, values: Values) =
                 s.Keep(inner, env, n, c, value)
         )
 
+    /// Values put between one another along the last two axes.
+    member s.EmitInterleave(scope, item, env, n: Node, stride, leading) =
+        n.Inputs
+        |> Array.iteri (fun phase input ->
+            s.ForEach(
+                scope,
+                env,
+                nodes[input].Shape,
+                leading,
+                false,
+                fun inner env c ->
+                    let at axis first = c[axis] * int64 stride + Address.Of(int64 first)
+                    let value = values.Read(inner, item, env, input, c)
+                    s.Keep(inner, env, n, [| c[0]; at 1 (phase / stride); at 2 (phase % stride) |], value)
+            ))
+
     /// The first position of the largest value along an axis.
     member s.EmitArgMax(scope, item, env, n: Node, axis) =
         let length = nodes[n.Inputs[0]].Shape[axis]

@@ -39,6 +39,7 @@ module Strategy =
         | Op.Pad _
         | Op.Concat _
         | Op.Reverse _
+        | Op.Window _
         | Op.Gather
         | Op.DynamicSlice
         | Op.Stack _
@@ -59,6 +60,8 @@ module Strategy =
         | Op.Reduce _
         | Op.ArgMax _
         | Op.Dot _
+        | Op.Convolution _
+        | Op.Interleave _
         | Op.CumSum _
         | Op.KthLargest _
         | Op.TopK _ -> false
@@ -108,6 +111,12 @@ module Strategy =
             | Op.Unstack i when graph.IndexOf i = lane -> true
             | op -> isView op && n.Inputs.Length > 0 && unstacks lane n.Inputs[0]
 
+        /// What a window views, rather than its overlapping windows.
+        let viewed id =
+            match graph.Nodes[id].Op with
+            | Op.Window _ -> graph.Nodes[id].Inputs[0]
+            | _ -> id
+
         let plates (n: Node) =
             Seq.append n.Indices (Roles.eliminated graph (fun _ -> -1) n)
             |> Seq.filter (fun i -> roles.Role[i] = Role.Parallel)
@@ -124,10 +133,34 @@ module Strategy =
 
                     for id in n.Inputs do
                         if unstacks lane id then
-                            id
+                            viewed id
                 | _ -> ()
         ]
         |> Set.ofList
+
+    /// What windows view but cannot read at affine addresses: it is laid out once.
+    let private windowed (graph: Graph) : Set<int> =
+        let rec source id =
+            let n = graph.Nodes[id]
+            let withoutOnes = Array.filter (fun s -> s <> 1)
+
+            match n.Op with
+            | Op.Constant _
+            | Op.Input _ -> None
+            | Op.Slice _
+            | Op.Transpose _
+            | Op.Reverse _
+            | Op.Unstack _
+            | Op.Window _ -> source n.Inputs[0]
+            | Op.Reshape when withoutOnes graph.Nodes[n.Inputs[0]].Shape = withoutOnes n.Shape -> source n.Inputs[0]
+            | op -> if isView op then Some id else None
+
+        graph.Nodes
+        |> Seq.choose (fun n ->
+            match n.Op with
+            | Op.Window _ -> source n.Inputs[0]
+            | _ -> None)
+        |> Set.ofSeq
 
     /// For each node, how many cheap operations away it is from the one value that it is a function of; −1 if there is none.
     let private distances (graph: Graph) : int[] =
@@ -155,7 +188,8 @@ module Strategy =
     let choose (graph: Graph) (roles: Roles) (products: HashSet<int>) (forced: int -> bool) : Strategy[] =
         let needs = needsMemory graph roles
         let laidOut = laidOut graph roles products
-        let forced n = forced n || laidOut.Contains n
+        let windowed = windowed graph
+        let forced n = forced n || laidOut.Contains n || windowed.Contains n
 
         let reducesIndices (n: Node) =
             match n.Op with

@@ -228,6 +228,9 @@ type Values(context: Context) =
                          k * -1L + Address.Of(int64 (n.Shape[a] - 1))
                      else
                          k))
+        | Op.Window stride ->
+            let along k = c[k + 2] * int64 stride + c[k]
+            read 0 [| c[0]; along 1; along 2 |]
         | Op.Pad low -> v.ReadPad(scope, item, env, n, low, c)
         | Op.Concat axis -> v.ReadConcat(scope, item, env, n, axis, c)
         | Op.Gather ->
@@ -354,7 +357,7 @@ type Values(context: Context) =
         | Op.Select -> e.Select(read 0, read 1, read 2)
         | Op.Convert -> Arithmetic.convert e (scalarType n) (read 0)
         | Op.Philox word -> (e.PhiloxWords(Array.init 4 read, [| read 4; read 5 |]))[word]
-        | op -> invalidOp $"{Graph.opText graph.IndexOf context.ScanOf (fun s -> s.Name) op} is not elementwise."
+        | op -> invalidOp $"{OpText.ofOp graph.IndexOf context.ScanOf (fun s -> s.Name) op} is not elementwise."
 
     /// The entry of the variable table that holds a run-time extent.
     member _.ExtentSlot(index: int) =

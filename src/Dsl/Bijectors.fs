@@ -1,6 +1,7 @@
 namespace Inference
 
 open System
+open System.Runtime.InteropServices
 
 /// An invertible map of tensors, with the log of the absolute determinant of its Jacobian, log |det ∂y/∂x|, a scalar. Maps of one's
 /// own are made the same way: a forward map, its inverse, and the log-determinant as a function of x.
@@ -172,7 +173,7 @@ type Bijectors private () =
 
     /// A coupling layer (Dinh et al., "Density estimation using Real NVP", 2017, equations 7 and 8) of vectors of n: the first k elements pass, the
     /// others become x·exp(s) + t. The network maps the k elements to 2(n − k): s, then t. `last`: the last k pass instead.
-    static member Coupling(passing: int, network: Func<Tensor, Tensor>, last: bool) : Bijector =
+    static member Coupling(passing: int, network: Func<Tensor, Tensor>, [<Optional; DefaultParameterValue(false)>] last: bool) : Bijector =
         let split (x: Tensor) =
             if x.Shape.Length <> 1 || passing < 1 || passing >= x.Shape[0] then
                 Fail.model

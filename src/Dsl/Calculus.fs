@@ -36,13 +36,13 @@ module Calculus =
                 |> Array.mapi (fun n x -> Tensor(Op.Carry(scan, n), [||], x.Shape, x.DType, union [ indices[n]; [| s.Index |] ]))
         }
 
-    /// The tangents of outputs; null where one does not move.
-    let rec private linearise (outputs: Tensor[]) (inputs: Tensor[]) (seeds: Tensor[]) : Tensor[] =
-        let order = Traverse.postOrder outputs
+    /// The tangents of outputs; null where one does not move. What is held is taken as it is, whatever it is computed from.
+    let rec private linearise (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (seeds: Tensor[]) : Tensor[] =
+        let order = Traverse.postOrderUntil (Seq.append held inputs) outputs
         let moves = Tangents.moving order inputs
         let carried = Dictionary<Scan, FreeIndex[][]>(HashIdentity.Reference)
 
-        let ofPrimitive x tangents = Tangents.rule (fun y xs ts -> (linearise [| y |] xs ts)[0]) x tangents
+        let ofPrimitive x tangents = Tangents.rule (fun y xs ts -> (linearise held [| y |] xs ts)[0]) x tangents
 
         /// One walk; None if the tangents that a loop carries turned out to vary over more indices than were assumed.
         let walk () =
@@ -223,7 +223,11 @@ module Calculus =
     let jvp (outputs: Tensor[]) (inputs: Tensor[]) (tangents: Tensor[]) : Tensor[] =
         check "Jvp" inputs tangents
         distinct "Jvp" inputs
-        linearise outputs inputs tangents |> Array.map2 Tangents.orZeros outputs
+        linearise [||] outputs inputs tangents |> Array.map2 Tangents.orZeros outputs
+
+    /// The same where some values are held, whatever they are computed from.
+    let internal jvpHolding (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (tangents: Tensor[]) : Tensor[] =
+        linearise held outputs inputs tangents |> Array.map2 Tangents.orZeros outputs
 
     /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
     /// vary over is summed.
@@ -237,7 +241,7 @@ module Calculus =
             |> Array.map (fun x -> Tensor(Op.Input(InputSlot("tangent", false, Location.unknown)), [||], x.Shape, x.DType, x.Indices))
 
         let moved, weights =
-            Array.zip (linearise outputs inputs placeholders) cotangents
+            Array.zip (linearise [||] outputs inputs placeholders) cotangents
             |> Array.filter (fun (t, _) -> not (isNull t))
             |> Array.unzip
 

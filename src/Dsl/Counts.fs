@@ -52,8 +52,8 @@ type Binomial private (count: int, logits: Tensor, given: Requirement list) =
         let inside = both (both (atMost (number x 0.0) x) (atMost x (number x n))) (equals x (floor x))
         let k = Build.select inside x (number x 0.0)
         let choices = Special.logChoose (Build.fill k.Shape (number k n)) k
-        let failures = weigh (n - k) (Special.softplus logits)
-        all (where inside (choices - weigh k (Special.softplus -logits) - failures))
+        let failure, success = Special.softplusOfBoth logits
+        all (where inside (choices - weigh k success - weigh (n - k) failure))
 
     override _.Draw d =
         choose (exp (table ())) (d.UniformLike(logits, 0)) |> Build.convert logits.DType
@@ -94,7 +94,7 @@ module internal PoissonDraws =
         let eta = mu * perMu
         let c = GammaDraws.temme |> Array.map (fun c -> Special.polynomial c eta)
         let w = 1.0 / a
-        let correction = c[0] + w * (c[1] + w * c[2])
+        let correction = GammaDraws.series w c
         let density = exp (-0.5 * a * eta * eta - halfLogTwoPi)
         let at = exp (Special.logNormalCdf (-eta * sqrt a)) + density * sqrt w * correction
         // the probability of k: the density of Gamma(k + 1, 1) at the rate
@@ -110,7 +110,7 @@ module internal PoissonDraws =
         Build.select isLarge (located high u) (counted low u)
 
 /// Counts of independent events at a rate, elementwise independent. Values are whole numbers of the rate's type. A draw inverts the
-/// distribution function with one uniform, exactly to the uniform's resolution of 2⁻²⁴ (double precision: 1e-10), for rates up to 1e6.
+/// distribution function with one uniform: to 1e-10 in double precision, for rates up to 1e6; in single precision to the rounding of its sums.
 [<Sealed>]
 type Poisson(rate: Tensor) =
     inherit Distribution("Poisson", rate.Shape, rate.DType)

@@ -138,8 +138,8 @@ type OneHotCategorical(logits: Tensor, mix: double) =
 type Bernoulli private (logits: Tensor, given: Requirement list) =
     inherit Distribution("Bernoulli", logits.Shape, logits.DType)
     let p = Special.sigmoid logits
-    // −log of the probabilities of one and of zero
-    let one, zero = Special.softplus -logits, Special.softplus logits
+    // −log of the probabilities of zero and of one
+    let zero, one = Special.softplusOfBoth logits
     member _.Logits = logits
     override _.Requirements = given
     override _.Support = Support.Binary

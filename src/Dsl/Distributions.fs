@@ -109,6 +109,15 @@ type Distribution(name: string, shape: int[], dtype: DType) =
         | Some x -> x
         | None -> Fail.model $"{name} has no {statistic} in closed form." "Average over draws, or ask Knows first."
 
+    /// A value of the shape and type of a draw, for a trace in which numbers do not matter: the mean, or a draw under one key.
+    member internal d.Typical: Tensor =
+        match d.Closed Statistic.Mean with
+        | Some mean -> Build.convert dtype mean
+        | None ->
+            let zero = Build.scalar DType.U32 0.0
+
+            d.Draw { Key = [| zero; zero |]; Plates = []; Times = [] }
+
     /// The mean, elementwise; an error where there is no closed form. Categorical: of its values 0 … n−1.
     member d.Mean: Tensor = d.Of Statistic.Mean
     /// The most likely value; an error where there is no closed form. Where all are alike, their middle.

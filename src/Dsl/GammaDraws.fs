@@ -5,7 +5,7 @@ open System
 /// Draws of Gamma(shape, 1), as logarithms: a small shape's draws lie below what a number can hold.
 [<RequireQualifiedAccess>]
 module internal GammaDraws =
-    /// Coefficients in η of c₀, c₁, c₂ of the uniform expansion of the incomplete gamma function (Temme, "The asymptotic expansion of the
+    /// Coefficients in η of c₀ … c₃ of the uniform expansion of the incomplete gamma function (Temme, "The asymptotic expansion of the
     /// incomplete gamma functions", 1979; DLMF 8.12.9–8.12.12).
     let internal temme =
         [|
@@ -52,6 +52,7 @@ module internal GammaDraws =
                 5.29234488291e-5
                 -1.27606351886e-5
             |]
+            [| 0.000649434156379; 0.000229472093621; -0.000469189494395; 0.000267720632063; -7.56180167188e-5 |]
         |]
 
     /// η with ½η² = μ − log(1 + μ) and η's sign μ's, as η/μ; and log(1 + μ)/η.
@@ -59,6 +60,9 @@ module internal GammaDraws =
         let q = Special.halfDeviance mu logOnePlus
         let ratio = sqrt (2.0 * q)
         ratio, (1.0 - mu * q) / ratio
+
+    /// Σ cₖ·wᵏ.
+    let internal series (w: Tensor) (c: Tensor[]) = c |> Array.reduceBack (fun c sum -> c + w * sum)
 
     let private within limit (x: Tensor) = larger (number x -limit) (smaller (number x limit) x)
 
@@ -74,9 +78,8 @@ module internal GammaDraws =
         let derivative (c: double[]) = Array.init (c.Length - 1) (fun k -> double (k + 1) * c[k + 1])
         let c' = temme |> Array.map (fun c -> Special.polynomial (derivative c) eta)
         let w = 1.0 / a
-        let sum (c: Tensor[]) = c[0] + w * (c[1] + w * c[2])
-        let byShape = -(w / perMu) * sum c' - w * w * (c[1] + 2.0 * w * c[2])
-        ratio * exp (Special.stirlingRemainder a) * (logPerEta + sum c * (l - 0.5 * w) + byShape)
+        let byShape = -(w / perMu) * series w c' - w * w * (c[1] + w * (2.0 * c[2] + 3.0 * w * c[3]))
+        ratio * exp (Special.stirlingRemainder a) * (logPerEta + series w c * (l - 0.5 * w) + byShape)
 
     /// Below this shape the recurrence P(a, x) = P(a + 1, x) + xᵃe⁻ˣ/Γ(a + 1) leads to the expansion.
     let private large = 12

@@ -3,8 +3,8 @@ namespace Inference
 open System
 open System.Collections.Generic
 
-/// Programs made from programs by changing what becomes of their sites. Handlers compose: the innermost is asked first, and the first
-/// that gives a site a value decides it. Sites are named by their paths within the program that is handled.
+/// Programs made from programs by changing what becomes of their sites. Handlers compose: the innermost is asked first, and those further
+/// out see what it made of the site. Sites are named by their paths within the program that is handled.
 [<RequireQualifiedAccess>]
 module Handle =
     let private inner (c: ProbContext) (path: string) = if c.Path = "" then path else path.Substring(c.Path.Length + 1)
@@ -37,20 +37,27 @@ module Handle =
                 Fail.model $"{what} names the site \"{absent}\", which the program does not make." $"It makes {present}."
             | None -> result)
 
-    /// The given sites are observed: each has its value, and its log-density weighs the run.
+    /// The given sites are observed: each has its value, and its log-density weighs the run. A site that has a value already is an error.
     let condition (values: IReadOnlyDictionary<string, Tensor>) (body: Prob<'T>) : Prob<'T> =
         let observe path (r: SiteRequest) =
-            if isNull r.Value then { r with Value = values[path]; IsObserved = true } else r
+            if not (isNull r.Value) then
+                Fail.at
+                    r.Location
+                    $"Condition gives the site \"{path}\" a value; it has one already."
+                    "Leave it out, or handle the program by Predict first, which draws what it observes."
+
+            { r with Value = values[path]; IsObserved = true }
 
         named "Condition" values.Keys observe body
 
-    /// The given sites are set from outside, Pearl's do(x): they are no random choices any more and do not weigh the run.
+    /// The given sites are set from outside, Pearl's do(x), whatever value they had: they are no random choices any more and do not weigh
+    /// the run.
     let intervene (values: IReadOnlyDictionary<string, Tensor>) (body: Prob<'T>) : Prob<'T> =
         let set path (r: SiteRequest) = { r with Value = values[path]; IsObserved = false; IsFixed = true }
 
         named "Intervene" values.Keys set body
 
-    /// Sites take the values of a trace where it has them.
+    /// Sites that have no value yet take those of a trace where it has them.
     let replay (trace: Trace) (body: Prob<'T>) : Prob<'T> =
         let give _ path (r: SiteRequest) =
             match isNull r.Value, trace.TryFind path with
@@ -104,7 +111,7 @@ module Handle =
     /// The program's result together with its trace.
     let trace (body: Prob<'T>) : Prob<struct ('T * Trace)> =
         Prob(fun c ->
-            let own = Trace()
+            let own = Trace c.Path
             let result = body.Run { c with Trace = own }
             c.Trace.Include own
             struct (result, own))

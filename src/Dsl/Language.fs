@@ -164,6 +164,29 @@ type Language private () =
     static member Dot(a: Tensor, b: Tensor) = Structure.dot Semiring.SumProduct [| -1 |] [| 0 |] [] a b
     static member Dot(semiring: Semiring, a: Tensor, b: Tensor) = Structure.dot semiring [| -1 |] [| 0 |] [] a b
 
+    /// Convolution in two dimensions of x [channels, height, width] with weights [outputs, channels, rows, columns], without padding:
+    /// y[o, a, b] = Σ w[o, c, i, j]·x[c, stride·a + i, stride·b + j]. `Pad` puts zeros around x.
+    static member Convolve(x: Tensor, weights: Tensor, [<Optional; DefaultParameterValue(1)>] stride: int) : Tensor =
+        Convolutions.forward stride x weights
+
+    /// The transposed convolution: of y [outputs, h, v] with weights [outputs, channels, rows, columns], to [channels, height, width],
+    /// of (h − 1)·stride + rows by (v − 1)·stride + columns unless told.
+    static member ConvolveTransposed
+        (
+            y: Tensor,
+            weights: Tensor,
+            [<Optional; DefaultParameterValue(1)>] stride: int,
+            [<Optional; DefaultParameterValue(0)>] height: int,
+            [<Optional; DefaultParameterValue(0)>] width: int
+        ) : Tensor =
+        let size told axis =
+            if told > 0 || y.Shape.Length <> 3 || weights.Shape.Length <> 4 then
+                told
+            else
+                (y.Shape[axis] - 1) * stride + weights.Shape[axis + 1]
+
+        Convolutions.transposed stride (size height 1) (size width 2) y weights
+
     // Indices: plates, time, enumerated values.
 
     /// A plate of independent repetitions.
@@ -242,7 +265,20 @@ type Language private () =
 
         struct (Record.ofTensors<'C> finals, results)
 
-    /// The same from the last step to the first: `step` maps what is carried into a step from the one after it.
+    /// A loop whose derivative keeps what is carried into each of some segments and takes the steps of a segment again, so that memory
+    /// grows with their square root where there are as many segments as steps in one. What differs from step to step is handed in as
+    /// `each`. The number of segments divides that of the steps.
+    static member ScanCheckpointed<'C, 'X, 'R>
+        (index: FreeIndex, segments: int, start: 'C, each: 'X, step: Func<'C, 'X, struct ('C * 'R)>)
+        : struct ('C * 'R) =
+        let finals, results =
+            Checkpoints.scan index segments (Record.toTensors start) (Record.toTensors each) (fun carried reads ->
+                let struct (next, result) = step.Invoke(Record.ofTensors<'C> carried, Record.ofTensors<'X> reads)
+                Record.toTensors next, Record.toTensors result)
+
+        struct (Record.ofTensors<'C> finals, Record.ofTensors<'R> results)
+
+    /// A loop from the last step to the first: `step` maps what is carried into a step from the one after it.
     static member ScanBack<'C, 'R>(index: FreeIndex, start: 'C, step: Func<'C, struct ('C * 'R)>) : struct ('C * 'R) =
         let finals, results =
             Structure.scanIn true index (Record.toTensors start) (fun carried ->
@@ -464,16 +500,22 @@ type Language private () =
 
     /// A Markov chain: each step maps the state to the next state and to what else leaves the step.
     static member Markov<'S, 'R>(name: string, steps: int, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
-        let index = Language.TimeIndex(name, steps)
+        Language.Markov(Language.TimeIndex(name, steps), start, step)
 
+    /// The same over an index that is made beforehand: what differs from step to step is unstacked along it, and a model shares it with its
+    /// guide.
+    static member Markov<'S, 'R>(index: FreeIndex, start: 'S, step: Func<'S, Prob<struct ('S * 'R)>>) : Prob<Chain<'S, 'R>> =
         Prob.markov index start (fun s -> step.Invoke s |> Prob.map (fun (struct (next, each)) -> next, each))
         |> Prob.map (fun (final, each) -> { Index = index; Final = final; Each = each })
 
     /// A Markov chain of states; `Each` holds the state after each step.
     static member Markov<'S>(name: string, steps: int, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
+        Language.Markov<'S>(Language.TimeIndex(name, steps), start, step)
+
+    /// The same over an index that is made beforehand.
+    static member Markov<'S>(index: FreeIndex, start: 'S, step: Func<'S, Prob<'S>>) : Prob<Chain<'S, 'S>> =
         Language.Markov<'S, 'S>(
-            name,
-            steps,
+            index,
             start,
             Func<'S, Prob<struct ('S * 'S)>>(fun s -> step.Invoke s |> Prob.map (fun next -> struct (next, next)))
         )

@@ -46,21 +46,23 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     member _.Data = data
     /// The number of steps that were taken before this one; in an evaluation that of its batches.
     member _.Step = Build.convert DType.F32 stepWords[0]
-    /// The number of all data, for losses with a part that is counted once: divide that part by it.
+    /// The number of all data that are learnt from, for losses with a part that is counted once: divide that part by it. `Evaluate` after
+    /// a fit counts what it evaluates.
     member _.Total = total.Value
     member internal _.Sites = all.Sites |> Array.ofSeq
 
-    /// Runs a program with fresh draws, a function of seed and step, and returns what it left as well: its sites and factors.
-    member _.Trace(program: Prob<'T>) : struct ('T * Trace) =
+    member private _.Run(program: Prob<'T>, plates: FreeIndex list) : struct ('T * Trace) =
         let trace = Trace()
-
-        let value = program.Run(within trace [])
+        let value = program.Run(within trace plates)
 
         for site in trace.Sites do
             all.Claim(site.Path, site.Location)
             all.Record site
 
         struct (value, trace)
+
+    /// Runs a program with fresh draws, a function of seed and step, and returns what it left as well: its sites and factors.
+    member c.Trace(program: Prob<'T>) : struct ('T * Trace) = c.Run(program, [])
 
     /// The value of a program with fresh draws.
     member c.Draw(program: Prob<'T>) : 'T =
@@ -115,13 +117,13 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
 
         loss
 
-    member private _.Derive(bound: Prob<EvidenceBound>, plates: FreeIndex list) : EvidenceBound =
-        let trace = Trace()
-        let found = bound.Run(within trace plates)
+    member private c.Derive(bound: Prob<EvidenceBound>, plates: FreeIndex list) : EvidenceBound =
+        let struct (found, trace) = c.Run(bound, plates)
 
-        for site in trace.Sites do
-            all.Claim(site.Path, site.Location)
-            all.Record site
+        if trace.Factors.Count > 0 then
+            Fail.model
+                "The program of a bound observes or weighs, and its weight would be lost."
+                "Observe and weigh in the model that the bound is derived from."
 
         found
 

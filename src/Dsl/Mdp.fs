@@ -92,9 +92,9 @@ module Mdp =
                     $"Reduce it: a sum, mean, maximum or expectation over \"{i.Name}\"."
             | None -> ()
 
-    /// Traces a program once, every draw at its mean, in the type of a draw and over the site's plates.
+    /// Traces a program once, every draw at its mean or where it has none at some value, over the site's plates.
     let private dryRun (mdp: Mdp<'S, 'A, 'G>) part (program: Prob<'T>) =
-        let value, trace = Prob.trace (fun _ d -> Build.convert d.DType d.Mean) program
+        let value, trace = Prob.trace (fun _ d -> d.Typical) program
         closed mdp part (Record.toTensors value)
 
         if trace.Factors.Count > 0 then

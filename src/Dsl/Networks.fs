@@ -86,6 +86,28 @@ type Net private () =
                 $"The layer \"{name}\" takes a vector of {size}; {x} came."
                 "Give the layer the size of what it is applied to; plates and time steps have no axis."
 
+    static let expectsChannels (name: string) (channels: int) (x: Tensor) =
+        if x.Shape.Length <> 3 || x.Shape[0] <> channels then
+            Fail.model
+                $"The layer \"{name}\" takes [{channels}, height, width]; {x} came."
+                "Channels come first; plates and time steps have no axis."
+
+    /// The weights of a convolution and its bias, or null. Both start within ±1/√(all but the first axis), as PyTorch's do.
+    static let kernelOf (parameters: LayerParameters) (shape: int[]) outputs bias (weights: Initializer) =
+        let alike = Initializer.Uniform(Build.size (Array.tail shape))
+        let w = parameters.Add("weight", shape, (if isNull weights then alike else weights))
+
+        let b =
+            if bias then
+                parameters.Add("bias", [| outputs |], (if isNull weights then alike else Initializer.Zeros))
+            else
+                null
+
+        w, b
+
+    /// A bias for each channel.
+    static let shifted (bias: Tensor) (y: Tensor) = if isNull bias then y else y + Build.broadcast [| 0; -1; -1 |] y.Shape bias
+
     /// x ↦ W·x + b.
     static member Linear
         (
@@ -201,6 +223,58 @@ type Net private () =
             expects name size x
             let scale = Build.unary UnaryOp.Sqrt (Structure.sum [| 0 |] [] (x * x) / double size + epsilon)
             x / Build.fill x.Shape scale * w
+
+        Network(name, parameters.All, Func<Tensor, Tensor> apply)
+
+    /// Convolution in two dimensions of [inputs, height, width], with `padding` rows and columns of zeros on each side:
+    /// `name.weight` [outputs, inputs, kernel, kernel] and `name.bias` [outputs], as PyTorch's Conv2d has them.
+    static member Conv
+        (
+            name: string,
+            inputs: int,
+            outputs: int,
+            kernel: int,
+            [<Optional; DefaultParameterValue(1)>] stride: int,
+            [<Optional; DefaultParameterValue(0)>] padding: int,
+            [<Optional; DefaultParameterValue(true)>] bias: bool,
+            [<Optional; DefaultParameterValue(null: Initializer)>] weights: Initializer,
+            [<Optional; DefaultParameterValue(null: FreeIndex)>] members: FreeIndex
+        ) : Network =
+        let parameters = LayerParameters(name, members)
+        let w, b = kernelOf parameters [| outputs; inputs; kernel; kernel |] outputs bias weights
+
+        let apply (x: Tensor) =
+            expectsChannels name inputs x
+
+            if padding < 0 then
+                Fail.model $"The layer \"{name}\" has a padding of {padding}." "Give 0 or more."
+
+            let around = [| 0; padding; padding |]
+            let x = if padding = 0 then x else Shapes.pad around around (Build.scalar x.DType 0.0) x
+            Convolutions.forward stride x w |> shifted b
+
+        Network(name, parameters.All, Func<Tensor, Tensor> apply)
+
+    /// Transposed convolution in two dimensions of [inputs, height, width], to (height − 1)·stride + kernel rows and as many columns
+    /// from width: `name.weight` [inputs, outputs, kernel, kernel] and `name.bias` [outputs], as PyTorch's ConvTranspose2d has them.
+    static member Deconv
+        (
+            name: string,
+            inputs: int,
+            outputs: int,
+            kernel: int,
+            [<Optional; DefaultParameterValue(1)>] stride: int,
+            [<Optional; DefaultParameterValue(true)>] bias: bool,
+            [<Optional; DefaultParameterValue(null: Initializer)>] weights: Initializer,
+            [<Optional; DefaultParameterValue(null: FreeIndex)>] members: FreeIndex
+        ) : Network =
+        let parameters = LayerParameters(name, members)
+        let w, b = kernelOf parameters [| inputs; outputs; kernel; kernel |] outputs bias weights
+
+        let apply (x: Tensor) =
+            expectsChannels name inputs x
+            let size axis = (x.Shape[axis] - 1) * stride + kernel
+            Convolutions.transposed stride (size 1) (size 2) x w |> shifted b
 
         Network(name, parameters.All, Func<Tensor, Tensor> apply)
 

@@ -35,6 +35,9 @@ type IndexKind =
     | Plate
     /// Steps of a Markov chain or of a sequential loop.
     | Time
+    /// Segments of steps, taken one after another: their loop stands around whole kernels, so that what one segment computes need not
+    /// outlast it.
+    | Segment
     /// The values of a finite variable.
     | Enumerated
 
@@ -42,6 +45,7 @@ type IndexKind =
         match op with
         | Plate -> "Plate"
         | Time -> "Time"
+        | Segment -> "Segment"
         | Enumerated -> "Enumerated"
 
 /// How many values an index takes: at most `Capacity`; if `Runtime` is named, the count is an input of the program.
@@ -167,6 +171,22 @@ type Semiring =
         | SumProduct -> "SumProduct"
         | MaxPlus -> "MaxPlus"
         | LogSumExpPlus -> "LogSumExpPlus"
+
+/// Which value of the trilinear form ⟨y, C(x, w)⟩ a convolution gives from the other two (Convolutions.fs).
+[<RequireQualifiedAccess>]
+type ConvolutionKind =
+    /// y from x and w.
+    | Forward
+    /// x from y and w: the transposed convolution.
+    | Data
+    /// w from x and y.
+    | Weights
+
+    override op.ToString() =
+        match op with
+        | Forward -> "Forward"
+        | Data -> "Data"
+        | Weights -> "Weights"
 
 /// What a random primitive returns: the raw 32-bit word, a uniform in (0, 1), or a standard normal.
 [<RequireQualifiedAccess>]

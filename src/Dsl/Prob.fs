@@ -19,6 +19,8 @@ type SiteRecord =
         IsAuxiliary: bool
         Plates: FreeIndex list
         Times: FreeIndex list
+        /// The log-density that is neither masked nor scaled.
+        Score: Lazy<Tensor>
         /// What masks and scales do to a log-density, or to a divergence, of the site.
         Weighed: Tensor -> Tensor
     }
@@ -43,22 +45,34 @@ type SiteRequest =
         Pass: Tensor -> Tensor
     }
 
+/// A factor that a program made while it was traced.
+type FactorRecord =
+    {
+        /// Free in the plates and times that the factor stands in; masked and scaled.
+        LogWeight: Tensor
+        Plates: FreeIndex list
+        Times: FreeIndex list
+    }
+
 /// What a traced program left: its sites, in order, and the sum of its factors.
 [<Sealed>]
-type Trace() =
+type Trace internal (root: string) =
     let sites = ResizeArray<SiteRecord>()
     let factors = ResizeArray<Tensor>()
-    let loose = ResizeArray<Tensor>()
+    let loose = ResizeArray<FactorRecord>()
     let paths = HashSet<string>()
     let hashes = Dictionary<struct (uint32 * uint32), string>()
+    new() = Trace ""
     member _.Sites = sites :> IReadOnlyList<SiteRecord>
     /// Log-weights from factors and observations, each summed over its own plates and times.
     member _.Factors = factors :> IReadOnlyList<Tensor>
-    /// The log-weights of factors alone.
-    member _.LooseFactors = loose :> IReadOnlyList<Tensor>
+    /// Factors alone, each as it stands in its plates and times.
+    member _.LooseFactors = loose :> IReadOnlyList<FactorRecord>
 
-    /// The site of a path, if the program made it.
-    member _.TryFind(path: string) = sites |> Seq.tryFind (fun s -> s.Path = path)
+    /// The site of a path within the program that was traced, if the program made it.
+    member _.TryFind(path: string) =
+        let path = if root = "" then path else $"{root}/{path}"
+        sites |> Seq.tryFind (fun s -> s.Path = path)
 
     member internal _.Claim(path: string, location: Location) =
         if not (paths.Add path) then
@@ -74,9 +88,9 @@ type Trace() =
     member internal _.Record site = sites.Add site
     member internal _.Weigh x = factors.Add x
 
-    member internal _.Factor x =
-        factors.Add x
-        loose.Add x
+    member internal _.Factor(record: FactorRecord, summed: Tensor) =
+        factors.Add summed
+        loose.Add record
 
     /// Takes in what an inner trace recorded.
     member internal t.Include(inner: Trace) =
@@ -96,6 +110,19 @@ type SampleSource =
     /// Anything: a fixed value, a proposal, a replayed draw.
     | Choose of (string -> Distribution -> Draws option -> Tensor)
 
+/// A chain that a program made: what its loop carries, before and after a step, and at the end.
+type ChainRecord =
+    {
+        Index: FreeIndex
+        Starts: Tensor[]
+        Carries: Tensor[]
+        Nexts: Tensor[]
+        Finals: Tensor[]
+    }
+
+/// The chains of a guide by their paths, which its model's chains may share.
+type Chains = Dictionary<string, ChainRecord>
+
 /// Where in a program the tracing stands.
 type ProbContext =
     {
@@ -112,6 +139,10 @@ type ProbContext =
         Mask: Tensor
         /// What multiplies log-densities and factors; null for 1.
         Scale: Tensor
+        /// Where chains are recorded; null where they are not.
+        Recorded: Chains
+        /// Chains to share; null for none.
+        Shared: Chains
     }
 
     /// Where a program starts to be traced.
@@ -126,6 +157,8 @@ type ProbContext =
             Handlers = []
             Mask = null
             Scale = null
+            Recorded = null
+            Shared = null
         }
 
     member context.Enter(name: string) =
@@ -225,13 +258,29 @@ module Prob =
         let x = if isNull c.Mask then x else Build.select c.Mask x (Build.scalar x.DType 0.0)
         if isNull c.Scale then x else Build.convert x.DType c.Scale * x
 
-    /// The log-density; where a mask hides the value, which may be missing, that of the mean stands in, so that derivatives stay finite.
+    /// A value at which a density and its derivatives are finite: the mean, or of heavy tails the mode, or a point of the support.
+    let private standIn (d: Distribution) : Tensor =
+        let constant (value: double) = Build.constantOf d.DType d.Shape [| value |]
+        let mean otherwise = d.Closed Statistic.Mean |> Option.defaultWith otherwise
+
+        match d.Support with
+        | Support.Real -> d.Closed Statistic.Mode |> Option.defaultWith (fun () -> mean (fun () -> constant 0.0))
+        | Support.Positive -> mean (fun () -> constant 1.0)
+        | Support.UnitInterval -> mean (fun () -> constant 0.5)
+        | Support.Interval(low, high) -> mean (fun () -> Build.fill d.Shape (0.5 * (low + high)))
+        | Support.Simplex -> mean (fun () -> constant (1.0 / double (Array.last d.Shape)))
+        | Support.Integers _
+        | Support.Binary
+        | Support.OneHot
+        | Support.Point -> mean (fun () -> constant 0.0)
+
+    /// The log-density. What a mask hides may be missing (NaN): another value stands in, so that derivatives stay finite.
     let private logDensity (c: ProbContext) (distribution: Distribution) (value: Tensor) =
-        if isNull c.Mask || not value.DType.IsFloat || not (distribution.Knows Statistic.Mean) then
+        if isNull c.Mask || not value.DType.IsFloat then
             weighed c (distribution.LogDensity value)
         else
-            let mean = Build.convert value.DType distribution.Mean
-            weighed c (distribution.LogDensity(Build.select c.Mask value mean))
+            let other = Build.convert value.DType (standIn distribution)
+            weighed c (distribution.LogDensity(Build.select c.Mask value other))
 
     let rec private ask (handlers: (SiteRequest -> SiteRequest) list) (r: SiteRequest) =
         match handlers with
@@ -265,12 +314,19 @@ module Prob =
                     let value, density = r.Distribution.DrawScored draws
                     value, Some density
             | null, Choose f -> fits r (f r.Path r.Distribution None), None
-            | given, _ -> fits r given, None
+            | given, _ ->
+                let value = fits r given
+                (if r.IsHeld then Calculus.stopGradient value else value), None
 
         if r.IsFixed then
             r.Pass value
         else
             let value = require r.Path r.Location value r.Distribution
+
+            let score =
+                match drawn with
+                | Some known -> known
+                | None -> lazy (r.Distribution.LogDensity value)
 
             let density =
                 match drawn with
@@ -292,6 +348,7 @@ module Prob =
                         IsAuxiliary = r.IsAuxiliary
                         Plates = c.Plates
                         Times = c.Times
+                        Score = score
                         Weighed = weighed c
                     }
 
@@ -327,7 +384,11 @@ module Prob =
         Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution value))
 
     /// Multiplies the weight of the run by exp(log-weight).
-    let factor (logWeight: Tensor) = Prob<unit>(fun c -> c.Trace.Factor(sumOut c (weighed c logWeight)))
+    let factor (logWeight: Tensor) =
+        Prob<unit>(fun c ->
+            let weight = weighed c logWeight
+
+            c.Trace.Factor({ LogWeight = weight; Plates = c.Plates; Times = c.Times }, sumOut c weight))
 
     /// Independent repetitions of a program; its value is free in the plate's index.
     let plate (index: FreeIndex) (body: Prob<'T>) =
@@ -339,21 +400,66 @@ module Prob =
     let steps (index: FreeIndex) (body: Prob<'T>) =
         Prob<'T>(fun c -> body.Run { c.Enter index.Name with Times = c.Times @ [ index ] })
 
+    /// The chain of a guide that computes what this one does, step by step: then one loop serves both.
+    let private shared (c: ProbContext) (inner: ProbContext) index (starts: Tensor[]) (step: Tensor[] -> Trace -> Tensor[] * 'R) =
+        match
+            (if isNull c.Shared then
+                 (false, Unchecked.defaultof<ChainRecord>)
+             else
+                 c.Shared.TryGetValue inner.Path)
+        with
+        | true, chain when
+            obj.ReferenceEquals(chain.Index, index)
+            && chain.Starts.Length = starts.Length
+            && Array.forall2 Sameness.equal chain.Starts starts
+            ->
+            let trace = Trace()
+            let nexts, result = step chain.Carries trace
+
+            if nexts.Length = chain.Nexts.Length && Array.forall2 Sameness.equal chain.Nexts nexts then
+                Some(chain.Finals, result, trace)
+            else
+                None
+        | _ -> None
+
     /// A Markov chain: each step maps the carried record to the next one and to what leaves the chain, free in its index.
     let markov (index: FreeIndex) (start: 'S) (step: 'S -> Prob<'S * 'R>) =
         Prob<'S * 'R>(fun c ->
             let inner = { c.Enter index.Name with Times = c.Times @ [ index ] }
-            let mutable kept = None
+            let starts = Record.toTensors start
 
-            let finals, results =
-                Structure.scan index (Record.toTensors start) (fun carried ->
+            let take (carried: Tensor[]) (trace: Trace) =
+                let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
+                Record.toTensors next, result
+
+            let finals, results, trace =
+                match shared c inner index starts take with
+                | Some found -> found
+                | None ->
                     // traced again if the carried values vary over more than their starts: only the last trace counts
-                    let trace = Trace()
-                    let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
-                    kept <- Some trace
-                    Record.toTensors next, result)
+                    let mutable kept = Trace()
+                    let mutable last = [||], [||]
 
-            c.Trace.Include kept.Value
+                    let finals, results =
+                        Structure.scan index starts (fun carried ->
+                            kept <- Trace()
+                            let nexts, result = take carried kept
+                            last <- carried, nexts
+                            nexts, result)
+
+                    if not (isNull c.Recorded) then
+                        c.Recorded[inner.Path] <-
+                            {
+                                Index = index
+                                Starts = starts
+                                Carries = fst last
+                                Nexts = snd last
+                                Finals = finals
+                            }
+
+                    finals, results, kept
+
+            c.Trace.Include trace
             Record.ofTensors<'S> finals, results)
 
     /// A program under a name of its own: its sites' paths begin with it.

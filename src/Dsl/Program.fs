@@ -31,10 +31,11 @@ module Traverse =
         | Op.Final(scan, _) -> Array.append scan.Inits scan.Nexts
         | _ -> x.Inputs
 
-    /// Every tensor that the roots need, operands first. Iterative: a model may be as deep as it likes.
-    let postOrder (roots: Tensor seq) : Tensor[] =
+    /// Every tensor that the roots need, operands first, without what only given values need. Iterative: a model may be as deep as it
+    /// likes.
+    let postOrderUntil (given: Tensor seq) (roots: Tensor seq) : Tensor[] =
         let order = ResizeArray<Tensor>()
-        let seen = HashSet<Tensor>(HashIdentity.Reference)
+        let seen = HashSet<Tensor>(given, HashIdentity.Reference)
         let pending = Queue<Tensor>(roots)
         let stack = Stack<struct (Tensor * bool)>()
 
@@ -65,6 +66,9 @@ module Traverse =
                 | _ -> ()
 
         order.ToArray()
+
+    /// Every tensor that the roots need, operands first.
+    let postOrder (roots: Tensor seq) : Tensor[] = postOrderUntil [] roots
 
 /// A tensor that a function takes, named and shaped where it is used.
 type TensorInput =

@@ -23,10 +23,14 @@ module Special =
     /// 1 / (1 + exp(−x)).
     let sigmoid (x: Tensor) = 0.5 * tanh (0.5 * x) + 0.5
 
+    /// softplus x and softplus(−x), which share what is costly.
+    let internal softplusOfBoth (x: Tensor) =
+        let tail = log1p (exp (-(abs x)))
+        let above (y: Tensor) = Build.binary BinaryOp.Max (number x 0.0) y + tail
+        withSlope "softplus" sigmoid x (above x), withSlope "softplus of minus" (fun x -> sigmoid x - 1.0) x (above -x)
+
     /// log(1 + exp x), without overflow.
-    let softplus (x: Tensor) =
-        Build.binary BinaryOp.Max (number x 0.0) x + log1p (exp (-(abs x)))
-        |> withSlope "softplus" sigmoid x
+    let softplus (x: Tensor) = fst (softplusOfBoth x)
 
     /// log(1 / (1 + exp(−x))).
     let logSigmoid (x: Tensor) = -(softplus -x)

@@ -173,6 +173,7 @@ module internal Tangents =
         | Op.Transpose _
         | Op.Slice _
         | Op.Reverse _
+        | Op.Window _
         | Op.CumSum _
         | Op.Gather
         | Op.DynamicSlice -> same ()
@@ -180,7 +181,8 @@ module internal Tangents =
         | Op.Pad _ ->
             let inner, fill = orZeros (operand 0) tangents[0], orZeros (operand 1) tangents[1]
             Build.node x.Op [| inner; fill |] x.Shape x.DType
-        | Op.Concat _ -> Build.node x.Op (Array.map2 orZeros x.Inputs tangents) x.Shape x.DType
+        | Op.Concat _
+        | Op.Interleave _ -> Build.node x.Op (Array.map2 orZeros x.Inputs tangents) x.Shape x.DType
         | Op.ScatterAdd -> Shapes.scatterAdd (orZeros (operand 0) tangents[0]) (operand 1) (orZeros (operand 2) tangents[2])
         | Op.DynamicUpdate ->
             Shapes.dynamicUpdate (Array.skip 2 x.Inputs) (orZeros (operand 1) tangents[1]) (orZeros (operand 0) tangents[0])
@@ -199,6 +201,11 @@ module internal Tangents =
             let dot a b = Structure.dot Semiring.SumProduct l r i a b
             let first = if isNull tangents[0] then null else dot tangents[0] (operand 1)
             let second = if isNull tangents[1] then null else dot (operand 0) tangents[1]
+            add first second
+        | Op.Convolution(kind, stride, i) ->
+            let convolve a b = Convolutions.apply kind stride i x.Shape a b
+            let first = if isNull tangents[0] then null else convolve tangents[0] (operand 1)
+            let second = if isNull tangents[1] then null else convolve (operand 0) tangents[1]
             add first second
         | Op.Dot(semiring, l, r, i) -> linearise (expanded semiring l r i (operand 0) (operand 1)) x.Inputs tangents
         | Op.Probe _

@@ -49,6 +49,13 @@ type Op =
     | ArgMax of axis: int
     /// Result axes: what is left of the first operand's, then of the second's.
     | Dot of Semiring * left: int[] * right: int[] * indices: FreeIndex list
+    /// The form Σ y[o, a, b]·w[o, c, i, j]·x[c, stride·a + i, stride·b + j] without one of its values, which is the result. Inputs: the
+    /// other two, x or y first and w or y second. The indices are contracted.
+    | Convolution of ConvolutionKind * stride: int * indices: FreeIndex list
+    /// From [c, H, W] to [c, i, j, a, b]: element (c, stride·a + i, stride·b + j). What compilers make of convolutions.
+    | Window of stride: int
+    /// Inputs: stride² values [c, …, …]. Number stride·p + q is put at rows p, p + stride, … and columns q, q + stride, …
+    | Interleave of stride: int
     | CumSum of axis: int
     /// The positions of the k largest of a vector, largest first, equal ones in order of position, i32.
     | TopK of k: int

@@ -138,6 +138,14 @@ module internal Transposes =
                 invalidOp $"The contraction {y} is not linear in one of its operands."
 
             when' 0 (fun () -> ofDot y l r true cotangent) @ when' 1 (fun () -> ofDot y l r false cotangent)
+        | Op.Convolution(kind, stride, _) ->
+            if linear 0 && linear 1 then
+                invalidOp $"The convolution {y} is not linear in one of its operands."
+
+            let indices k = summed (Seq.append (operand 0).Indices (operand 1).Indices) (operand k)
+
+            when' 0 (fun () -> Convolutions.cotangent y kind stride (indices 0) true cotangent)
+            @ when' 1 (fun () -> Convolutions.cotangent y kind stride (indices 1) false cotangent)
         | Op.CumSum axis -> when' 0 (fun () -> Shapes.reverse [| axis |] cotangent |> Shapes.cumSum axis |> Shapes.reverse [| axis |])
         | Op.Probe _
         | Op.Check _

@@ -33,6 +33,33 @@ type Estimator =
         | Score(Baseline.Learned _) -> "score function, learned baseline"
         | Enumerated -> "enumerated exactly"
 
+/// Which bound, and how it is estimated.
+[<Sealed; AllowNullLiteral>]
+type Objective() =
+    /// Draws of the guide for each datum; at least 1.
+    member val Samples = 1 with get, set
+    /// What multiplies divergences (Higgins et al., 2017).
+    member val Beta = 1.0 with get, set
+    /// Divergences count as at least so many nats for each site, on the mean over plates, steps and samples (Kingma et al., 2016).
+    member val FreeNats = 0.0 with get, set
+    /// Rényi's order α in [0, 1]: 1 is the ELBO, 0 the importance-weighted bound (Li and Turner, 2016).
+    member val Order = 1.0 with get, set
+    /// Whether divergences are sampled even where a closed form is known.
+    member val SampledDivergences = false with get, set
+    /// How derivatives are found, by site.
+    member val Estimators = Dictionary<string, Estimator>() with get, set
+
+    /// The evidence lower bound.
+    static member Elbo([<Runtime.InteropServices.Optional; Runtime.InteropServices.DefaultParameterValue(1)>] samples: int) =
+        Objective(Samples = samples)
+
+    /// The importance-weighted bound of so many samples (Burda et al., 2016). With a score-function estimator and a leave-one-out
+    /// baseline it is VIMCO (Mnih and Rezende, 2016).
+    static member ImportanceWeighted(samples: int) = Objective(Samples = samples, Order = 0.0)
+
+    /// Rényi's bound of an order in [0, 1].
+    static member Renyi(order: float, samples: int) = Objective(Samples = samples, Order = order)
+
 /// Values of finite sites, all at once.
 [<RequireQualifiedAccess>]
 module internal Enumeration =
@@ -44,18 +71,18 @@ module internal Enumeration =
         | Support.OneHot when d.Shape.Length = 1 -> Some d.Shape[0]
         | _ -> None
 
-    /// All values of a site, over an index of their own.
-    let values (path: string) (d: Distribution) : (FreeIndex * Tensor) option =
-        count d
-        |> Option.map (fun n ->
-            let index = FreeIndex(path, Extent.Fixed n, IndexKind.Enumerated)
-            let position = Structure.position index
+    /// An index over all values of a site that can be listed.
+    let index (path: string) (d: Distribution) = FreeIndex(path, Extent.Fixed (count d).Value, IndexKind.Enumerated)
 
-            match d.Support with
-            | Support.OneHot ->
-                let hot = Build.binary BinaryOp.Equal (Shapes.iota n) (Build.fill [| n |] position)
-                index, Build.convert d.DType hot
-            | _ -> index, Build.convert d.DType position)
+    /// All values of a site, over its index.
+    let values (index: FreeIndex) (d: Distribution) : Tensor =
+        let position = Structure.position index
+
+        match d.Support with
+        | Support.OneHot ->
+            let n = index.Capacity
+            Build.convert d.DType (Build.binary BinaryOp.Equal (Shapes.iota n) (Build.fill [| n |] position))
+        | _ -> Build.convert d.DType position
 
 /// What is known of a model and its guide once both are traced: the guide's draws are the model's latent values.
 type internal Paired =
@@ -67,8 +94,9 @@ type internal Paired =
         Latent: struct (SiteRecord * SiteRecord * Estimator) list
         /// What the guide draws for its own use.
         Auxiliary: SiteRecord list
+        /// Sites of the model that are observed, or whose values a handler within it gave.
         Observed: SiteRecord list
-        Factors: Tensor list
+        Factors: FactorRecord list
         /// All sites of the model.
         Sites: SiteRecord list
         /// The index over all values of a site, by the site's path.
@@ -138,7 +166,10 @@ module internal Pairing =
         | Support.Real -> "all numbers"
         | Support.Positive -> "positive numbers"
         | Support.UnitInterval -> "(0, 1)"
-        | Support.Interval _ -> "an interval"
+        | Support.Interval(low, high) ->
+            match Known.numbers low, Known.numbers high with
+            | Some [| l |], Some [| h |] -> $"({l}, {h})"
+            | _ -> "an interval"
         | Support.Simplex -> "a simplex"
         | Support.Integers(Some n) -> $"0 … {n - 1}"
         | Support.Integers None -> "whole numbers"
@@ -146,29 +177,122 @@ module internal Pairing =
         | Support.OneHot -> "one-hot vectors"
         | Support.Point -> "one value"
 
-    let private requireFit (model: SiteRecord) (guide: SiteRecord) =
-        if
-            model.Distribution.Shape <> guide.Distribution.Shape
-            || model.Distribution.DType <> guide.Distribution.DType
-        then
+    /// Whether draws of a known range may lie outside another.
+    let private exceeds (prior: Support) (drawn: Support) =
+        let limits s =
+            match s with
+            | Support.UnitInterval -> Some([| 0.0 |], [| 1.0 |])
+            | Support.Positive -> Some([| 0.0 |], [| infinity |])
+            | Support.Interval(low, high) -> Option.map2 (fun l h -> l, h) (Known.numbers low) (Known.numbers high)
+            | _ -> None
+
+        match limits prior, limits drawn with
+        | Some(low, high), Some(low', high') ->
+            let at (x: double[]) k = if x.Length = 1 then x[0] else x[k]
+            let n = [ low; high; low'; high' ] |> List.map Array.length |> List.max
+            Seq.exists (fun k -> at low' k < at low k || at high' k > at high k) (seq { 0 .. n - 1 })
+        | _ -> false
+
+    /// Whether a guide's draws are values of the model's site.
+    let private requireDrawsFit (model: Distribution) (guide: SiteRecord) path =
+        let d = guide.Distribution
+
+        if model.Shape <> d.Shape || model.DType <> d.DType then
             Fail.at
                 guide.Location
-                $"The site \"{guide.Path}\" is {model.Distribution.DType}{Fail.shape model.Distribution.Shape} in the model and {guide.Distribution.DType}{Fail.shape guide.Distribution.Shape} in the guide."
+                $"The site \"{path}\" is {model.DType}{Fail.shape model.Shape} in the model and {d.DType}{Fail.shape d.Shape} in the guide."
                 "Give both one shape and type."
 
-        if not (covers model.Distribution.Support guide.Distribution.Support) then
+        if not (covers model.Support d.Support) || exceeds model.Support d.Support then
             Fail.at
                 guide.Location
-                $"The site \"{guide.Path}\" lies in {describe model.Distribution.Support} in the model; its guide {guide.Distribution.Name} draws from {describe guide.Distribution.Support}."
+                $"The site \"{path}\" lies in {describe model.Support} in the model; its guide {d.Name} draws from {describe d.Support}."
                 "Draw from a distribution on the model's support, or transform one."
 
-        let names (indices: FreeIndex list) = indices |> List.map (fun i -> i.Name) |> String.concat " × "
+    let private requirePlatesFit (model: SiteRecord) (guide: SiteRecord) path =
+        let names (indices: FreeIndex list) =
+            if indices.IsEmpty then
+                "none"
+            else
+                indices |> List.map (fun i -> i.Name) |> String.concat " × "
 
         if model.Plates @ model.Times <> guide.Plates @ guide.Times then
             Fail.at
                 guide.Location
-                $"The site \"{guide.Path}\" stands in other plates in the model ({names (model.Plates @ model.Times)}) than in the guide ({names (guide.Plates @ guide.Times)})."
+                $"The site \"{path}\" stands in other plates in the model ({names (model.Plates @ model.Times)}) than in the guide ({names (guide.Plates @ guide.Times)})."
                 "Make each index once and use it in both."
+
+    /// What becomes of the guide's sites: drawn, held constant or enumerated, as their estimators say.
+    let private ofGuide c (estimators: IReadOnlyDictionary<string, Estimator>) (chosen: Dictionary<string, Estimator>) enumerate =
+        fun (r: SiteRequest) ->
+            let path = relative c r.Path
+
+            if r.IsObserved then
+                Fail.at r.Location $"The guide observes the site \"{path}\"." "Observe in the model; a guide only draws."
+
+            let estimator = choose estimators r path
+            chosen[path] <- estimator
+
+            match estimator with
+            | Estimator.Enumerated -> enumerate r
+            | Estimator.Score _ -> { r with IsHeld = true }
+            | Estimator.Reparameterised -> r
+
+    let private lacks c (drawn: Trace) (r: SiteRequest) path =
+        let finite =
+            if (Enumeration.count r.Distribution).IsSome then
+                ", or name the estimator Enumerated to sum it out"
+            else
+                ""
+
+        let made =
+            if drawn.Sites.Count = 0 then
+                "no sites"
+            else
+                quoted (drawn.Sites |> Seq.map (fun s -> relative c s.Path))
+
+        Fail.at
+            r.Location
+            $"The guide lacks the site \"{path}\", which the model draws."
+            $"The guide draws {made}: draw the site there too{finite}."
+
+    /// What becomes of the model's sites: those that the guide draws take its values, those left to it that are finite are enumerated.
+    let private ofModel c (estimators: IReadOnlyDictionary<string, Estimator>) (drawn: Trace) enumerate =
+        fun (r: SiteRequest) ->
+            let path = relative c r.Path
+
+            match drawn.TryFind r.Path, estimators.TryGetValue path with
+            | Some site, _ when not (isNull r.Value) ->
+                let verb = if r.IsObserved then "observes" else "sets"
+                Fail.at site.Location $"The guide draws the site \"{path}\", which the model {verb}." "Leave it out of the guide."
+            | Some site, _ ->
+                requireDrawsFit r.Distribution site path
+                { r with Value = site.Value }
+            | None, (true, Estimator.Enumerated) when isNull r.Value && (Enumeration.count r.Distribution).IsSome -> enumerate r
+            | None, _ when isNull r.Value -> lacks c drawn r path
+            | None, _ -> r
+
+    let private latent c (drawn: Trace) (scored: Trace) (chosen: IReadOnlyDictionary<string, Estimator>) =
+        [
+            for q in drawn.Sites |> Seq.filter (fun s -> not s.IsAuxiliary) do
+                let path = relative c q.Path
+
+                match scored.TryFind q.Path with
+                | Some p ->
+                    requirePlatesFit p q path
+                    struct (q, p, chosen[path])
+                | None ->
+                    let made =
+                        scored.Sites |> Seq.filter (fun s -> not s.IsObserved) |> Seq.map (fun s -> relative c s.Path)
+
+                    Fail.at
+                        q.Location
+                        $"The guide draws the site \"{path}\", which the model does not make."
+                        (if Seq.isEmpty made then
+                             "The model makes no latent sites."
+                         else
+                             $"The model's latent sites are {quoted made}.")
+        ]
 
     let trace samples (estimators: IReadOnlyDictionary<string, Estimator>) (model: Prob<'T>) (guide: Prob<'U>) (c: ProbContext) : Paired =
         let plate =
@@ -181,6 +305,8 @@ module internal Pairing =
         let enumerated = Dictionary<string, FreeIndex>()
         let chosen = Dictionary<string, Estimator>()
 
+        let chains = Chains()
+
         let inside trace handler =
             { c with
                 Plates = plates
@@ -189,97 +315,41 @@ module internal Pairing =
                 Handlers = [ handler ]
             }
 
-        let enumerate path (r: SiteRequest) =
-            let index, values = (Enumeration.values path r.Distribution).Value
-            enumerated[path] <- index
-            { r with Value = values }
+        let enumerate (r: SiteRequest) =
+            // a chain may be traced more than once: a site keeps its index
+            if not (enumerated.ContainsKey r.Path) then
+                enumerated[r.Path] <- Enumeration.index r.Path r.Distribution
 
-        let ofGuide (r: SiteRequest) =
-            if r.IsObserved then
-                Fail.at r.Location $"The guide observes the site \"{r.Path}\"." "Observe in the model; a guide only draws."
-
-            let path = relative c r.Path
-            let estimator = choose estimators r path
-            chosen[path] <- estimator
-
-            match estimator with
-            | Estimator.Enumerated -> enumerate path r
-            | Estimator.Score _ -> { r with IsHeld = true }
-            | Estimator.Reparameterised -> r
+            { r with Value = Enumeration.values enumerated[r.Path] r.Distribution }
 
         let drawn = Trace()
-        guide.Run(inside drawn ofGuide) |> ignore
+        guide.Run { inside drawn (ofGuide c estimators chosen enumerate) with Recorded = chains } |> ignore
 
         if drawn.LooseFactors.Count > 0 then
             Fail.model "The guide has a factor." "Weigh runs in the model; a guide only draws."
 
-        let ofModel (r: SiteRequest) =
-            let path = relative c r.Path
-
-            match drawn.TryFind r.Path, estimators.TryGetValue path with
-            | Some site, _ when r.IsObserved ->
-                Fail.at site.Location $"The guide draws the site \"{path}\", which the model observes." "Leave it out of the guide."
-            | Some site, _ -> { r with Value = site.Value }
-            | None, (true, Estimator.Enumerated) when isNull r.Value && (Enumeration.count r.Distribution).IsSome -> enumerate path r
-            | None, _ when isNull r.Value ->
-                let finite =
-                    if (Enumeration.count r.Distribution).IsSome then
-                        ", or name the estimator Enumerated to sum it out"
-                    else
-                        ""
-
-                let made =
-                    if drawn.Sites.Count = 0 then
-                        "no sites"
-                    else
-                        quoted (drawn.Sites |> Seq.map (fun s -> relative c s.Path))
-
-                Fail.at
-                    r.Location
-                    $"The guide lacks the site \"{path}\", which the model draws."
-                    $"The guide draws {made}: draw the site there too{finite}."
-            | None, _ -> r
-
         let scored = Trace()
-        model.Run(inside scored ofModel) |> ignore
-
-        let latent =
-            [
-                for q in drawn.Sites |> Seq.filter (fun s -> not s.IsAuxiliary) do
-                    match scored.TryFind q.Path with
-                    | Some p ->
-                        requireFit p q
-                        struct (q, p, chosen[relative c q.Path])
-                    | None ->
-                        let made =
-                            scored.Sites |> Seq.filter (fun s -> not s.IsObserved) |> Seq.map (fun s -> relative c s.Path)
-
-                        Fail.at
-                            q.Location
-                            $"The guide draws the site \"{relative c q.Path}\", which the model does not make."
-                            (if Seq.isEmpty made then
-                                 "The model makes no latent sites."
-                             else
-                                 $"The model's latent sites are {quoted made}.")
-            ]
+        model.Run { inside scored (ofModel c estimators drawn enumerate) with Shared = chains } |> ignore
+        let pairs = latent c drawn scored chosen
 
         for name in estimators.Keys do
-            if not (chosen.ContainsKey name || enumerated.ContainsKey name) then
+            if not (chosen.ContainsKey name || enumerated.ContainsKey (c.Enter name).Path) then
                 Fail.model
                     $"An estimator is named for the site \"{name}\", which neither the guide draws nor the model enumerates."
                     $"The guide draws {quoted chosen.Keys}."
 
+        let undrawn = scored.Sites |> Seq.filter (fun s -> (drawn.TryFind s.Path).IsNone) |> List.ofSeq
+
+        let summedOut, given = undrawn |> List.partition (fun s -> enumerated.ContainsKey s.Path)
+
         {
             Samples = plate
             Given = plates @ c.Times
-            Latent = latent
+            Latent = pairs
             Auxiliary = drawn.Sites |> Seq.filter (fun s -> s.IsAuxiliary) |> List.ofSeq
-            Observed = scored.Sites |> Seq.filter (fun s -> s.IsObserved) |> List.ofSeq
+            Observed = given
             Factors = List.ofSeq scored.LooseFactors
             Sites = List.ofSeq scored.Sites
             Enumerated = enumerated
-            SummedOut =
-                scored.Sites
-                |> Seq.filter (fun s -> not s.IsObserved && (drawn.TryFind s.Path).IsNone)
-                |> List.ofSeq
+            SummedOut = summedOut
         }

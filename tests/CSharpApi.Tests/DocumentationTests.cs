@@ -9,7 +9,7 @@ public partial class DocumentationTests
 {
     private static readonly string Root = SolutionFolder.PathOf(".");
 
-    private static readonly string[] Sources = [.. new[] { "tests/CSharpApi.Tests", "tests/FSharpTwins" }
+    private static readonly string[] Sources = [.. new[] { "tests/CSharpApi.Tests", "tests/FSharpTwins", "tests/Runtime.Tests" }
         .SelectMany(folder => Directory.GetFiles(Path.Combine(Root, folder), "*.?s"))
         .Select(path => Compact(File.ReadAllText(path)))];
 

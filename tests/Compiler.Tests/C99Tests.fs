@@ -120,6 +120,19 @@ let ``Order statistics and moves`` () =
     agrees program [ "x", numbers 1 252; "v", numbers 2 40 ]
 
 [<FactIfCc>]
+let ``Convolutions`` () =
+    let program =
+        build "convolutions" (fun b ->
+            let i = L.PlateIndex("i", 21)
+            let x = L.Unstack(b.Input("x", [| 21; 3; 8; 7 |], DType.F32), i)
+            let w = b.Input("w", [| 17; 3; 3; 4 |], DType.F32)
+            let y = L.Tanh(L.Convolve(x, w, 2))
+            b.Output("data", L.Stack(L.ConvolveTransposed(y, w, 2, 8, 7), i))
+            b.Output("weights", Convolutions.weights 2 [| 3; 4 |] [ i ] x y))
+
+    agrees program [ "x", numbers 1 (21 * 168); "w", numbers 2 612 ]
+
+[<FactIfCc>]
 let ``Words, shifts and a run-time extent`` () =
     let program =
         build "bits" (fun b ->

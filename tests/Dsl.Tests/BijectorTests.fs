@@ -3,7 +3,7 @@ module Inference.Dsl.Tests.BijectorTests
 open System
 open Inference
 open Inference.Dsl.Tests.Evaluation
-open Inference.Dsl.Tests.Families
+open Inference.Dsl.Tests.DistributionCases
 open Xunit
 
 let private network outputs (inputs: int) =

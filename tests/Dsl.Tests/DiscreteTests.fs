@@ -3,7 +3,7 @@ module Inference.Dsl.Tests.DiscreteTests
 open System
 open Inference
 open Inference.Dsl.Tests.Evaluation
-open Inference.Dsl.Tests.Families
+open Inference.Dsl.Tests.DistributionCases
 open Inference.Dsl.Tests.Statistics
 open Xunit
 
@@ -105,6 +105,33 @@ let ``One-hot draws have the derivatives of their probabilities`` () =
     let slope of' = numbers (L.Gradient(L.Sum(of' * weights), logits))
     Assert.True d.IsReparameterised
     close (List.ofArray (slope d.Mean)) (slope (drawn 2.0 d))
+
+[<Fact>]
+let ``A Poisson draw is the quantile of its uniform`` () =
+    for k, rate in List.indexed [ 0.01; 5.0; 29.99; 30.01; 100.0; 1e4; 1e6 ] do
+        let source: Draws = { Key = seed (double k) 1.0; Plates = []; Times = [] }
+
+        let rates = L.Fill(scalar rate, 400)
+        let draws, uniforms = numbers ((L.Poisson rates).Draw source), numbers (source.UniformLike(rates, 0))
+        // the distribution function from far below on
+        let first = max 0.0 (floor (rate - 12.0 * sqrt rate - 10.0))
+        let count = int (24.0 * sqrt rate) + 120
+        let mode = int (floor rate - first)
+        let p = Array.zeroCreate count
+        // about the mode by recurrence
+        p[mode] <- exp (number (Special.logGammaDensity (scalar (floor rate + 1.0)) (scalar rate)))
+
+        for n in mode + 1 .. count - 1 do
+            p[n] <- p[n - 1] * rate / (first + double n)
+
+        for n in mode - 1 .. -1 .. 0 do
+            p[n] <- p[n + 1] * (first + double n + 1.0) / rate
+
+        let below = Array.scan (+) 0.0 p
+
+        for x, u in Array.zip draws uniforms do
+            let n = int (x - first)
+            Assert.True(below[n] < u + 1e-10 && u - 1e-10 <= below[n + 1], $"rate {rate}: {x} for {u}")
 
 [<Fact>]
 let ``Supports say where values lie`` () =

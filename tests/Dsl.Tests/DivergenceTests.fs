@@ -3,7 +3,7 @@ module Inference.Dsl.Tests.DivergenceTests
 open System
 open Inference
 open Inference.Dsl.Tests.Evaluation
-open Inference.Dsl.Tests.Families
+open Inference.Dsl.Tests.DistributionCases
 open Inference.Dsl.Tests.Statistics
 open Xunit
 

@@ -52,6 +52,18 @@ let ``A step is stochastic if it is a program`` () =
     Assert.False(flight.IsStochastic)
 
 [<Fact>]
+let ``A step may draw from what has no mean in closed form`` () =
+    let stepped =
+        flight
+        |> Mdp.transition (fun s _ ->
+            prob {
+                let! gust = L.Sample("gust", L.TanhNormal(s.Position, scalar 0.5))
+                return { s with Position = s.Position + gust }
+            })
+
+    Assert.True stepped.IsStochastic
+
+[<Fact>]
 let ``What is wrong with a part is found where the part is given, and names the process`` () =
     let wrong problem (give: unit -> Mdp<Place, Push, Goal>) =
         let e = failure give

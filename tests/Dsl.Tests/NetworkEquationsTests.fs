@@ -46,6 +46,81 @@ let ``A chain of layers has an activation after each but the last`` () =
     )
 
 [<Fact>]
+let ``Convolutions of images, as PyTorch's layers have them`` () =
+    let x = leaf "x" [ 2; 5; 6 ]
+    let image = ("x", Array.ofList (Differences.signed 8 [ 2; 5; 6 ]).Values)
+    let net = Net.Conv("eye", 2, 3, 3, stride = 2, padding = 1)
+    Assert.Equal<(string * int list) list>([ "eye.weight", [ 3; 2; 3; 3 ]; "eye.bias", [ 3 ] ], shapes net.Parameters)
+    let given = image :: spread 1 net.Parameters
+    let w, b = (Map.ofList given)["eye.weight"], (Map.ofList given)["eye.bias"]
+    let y = net.Apply x
+    Assert.Equal<int[]>([| 3; 3; 3 |], y.Shape)
+
+    let pixel c row column =
+        if row < 0 || row > 4 || column < 0 || column > 5 then
+            0.0
+        else
+            (snd image)[(c * 5 + row) * 6 + column]
+
+    close
+        [
+            for o in 0..2 do
+                for row in 0..2 do
+                    for column in 0..2 do
+                        b[o]
+                        + List.sum
+                            [
+                                for c in 0..1 do
+                                    for i in 0..2 do
+                                        for j in 0..2 do
+                                            w[((o * 2 + c) * 3 + i) * 3 + j] * pixel c (2 * row + i - 1) (2 * column + j - 1)
+                            ]
+        ]
+        (valueAt given y)
+
+    let net = Net.Deconv("brush", 2, 3, 4, stride = 3)
+    Assert.Equal<(string * int list) list>([ "brush.weight", [ 2; 3; 4; 4 ]; "brush.bias", [ 3 ] ], shapes net.Parameters)
+    let given = image :: spread 1 net.Parameters
+    let w, b = (Map.ofList given)["brush.weight"], (Map.ofList given)["brush.bias"]
+    let y = net.Apply x
+    Assert.Equal<int[]>([| 3; 16; 19 |], y.Shape)
+    let expected = Array.init (3 * 16 * 19) (fun k -> b[k / (16 * 19)])
+
+    for c in 0..1 do
+        for row in 0..4 do
+            for column in 0..5 do
+                for o in 0..2 do
+                    for i in 0..3 do
+                        for j in 0..3 do
+                            let at = (o * 16 + 3 * row + i) * 19 + 3 * column + j
+                            expected[at] <- expected[at] + pixel c row column * w[((c * 3 + o) * 4 + i) * 4 + j]
+
+    close (List.ofArray expected) (valueAt given y)
+
+[<Fact>]
+let ``Layers of convolutions start as PyTorch's do and refuse what does not fit`` () =
+    let bound (net: Network) =
+        net.Parameters |> Seq.collect (fun p -> Parameter.initial p 3UL) |> Seq.map abs |> Seq.max
+
+    // of 100 draws and more, the largest comes close to the bound
+    for net, fan in
+        [
+            Net.Conv("c", 2, 16, 3), 18.0
+            Net.Conv("c", 2, 16, 3, bias = false), 18.0
+            Net.Deconv("d", 16, 2, 3), 18.0
+        ] do
+        Assert.InRange(bound net, 0.9 / sqrt fan, 1.0 / sqrt fan)
+
+    Assert.Equal<(string * int list) list>(
+        [ "c.weight", [ 4; 5; 2; 3; 3 ]; "c.bias", [ 4; 5 ] ],
+        shapes (Net.Conv("c", 2, 5, 3, members = L.PlateIndex("member", 4))).Parameters
+    )
+
+    refuses "The layer \"c\" takes [2, height, width]; F32[3, 8, 8] came." (fun () -> Net.Conv("c", 2, 4, 3).Apply(L.Zeros(3, 8, 8)))
+    refuses "The layer \"d\" takes [2, height, width]; F32[8] came." (fun () -> Net.Deconv("d", 2, 4, 3).Apply(L.Zeros 8))
+    refuses "The layer \"c\" has a padding of -1." (fun () -> Net.Conv("c", 2, 4, 3, padding = -1).Apply(L.Zeros(2, 8, 8)))
+
+[<Fact>]
 let ``A gated recurrent unit along a chain, under a plate`` () =
     let time, data = L.TimeIndex("time", 4), L.PlateIndex("data", 2)
     let gru = Net.Gru("gru", 3, 2)

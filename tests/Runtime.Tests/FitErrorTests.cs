@@ -38,7 +38,7 @@ public sealed class FitErrorTests : IDisposable
     {
         AssertSays<ArgumentException>(
             "The plate \"data\" of the learner \"noisy\" has 300 rows a batch; the data have 200.", Kept with { BatchSize = 300 });
-        AssertSays<ArgumentException>("The data have 7 numbers, and a row has 4 (X[3], Y[]): the last row is not whole.", Kept, Dataset.Rows(new float[7]));
+        AssertSays<ArgumentException>("The data have 7 numbers, and a row has 4 (X[3], Y): the last row is not whole.", Kept, Dataset.Rows(new float[7]));
         AssertSays<ArgumentException>(
             "The field \"X\" has 200 numbers, and 3 a row", Kept, Dataset.Columns(("X", new float[200]), ("Y", new float[200])));
         AssertSays<ArgumentException>(
@@ -54,7 +54,8 @@ public sealed class FitErrorTests : IDisposable
     {
         (float[] x, float[] y) = FitCases.Columns(0);
         x[(3 * 17) + 2] = float.NaN;
-        AssertSays<InvalidDataException>("Row 17 of the data has NaN in column \"X[2]\"", Kept, Dataset.Columns(("X", x), ("Y", y)));
+        AssertSays<InvalidDataException>(
+            "Row 17 of the data has NaN in column \"X[2]\"; a finite number was expected.", Kept, Dataset.Columns(("X", x), ("Y", y)));
         float[] rows = [.. y.SelectMany((v, k) => new[] { 0, 0, 0, k == 20 ? float.PositiveInfinity : v })];
         AssertSays<InvalidDataException>("Row 20 of the data has ∞ in column \"Y\"", Kept, Dataset.Rows(rows), "Infinity");
         AssertSays<InvalidDataException>("Row 20 of the data has ∞ in column \"Y\"", Kept, Dataset.Stream(row => rows.Chunk(4).Skip((int)row)), "Infinity");
@@ -130,6 +131,9 @@ public sealed class FitErrorTests : IDisposable
         AssertSays<CheckpointException>("has no manifest: it is no checkpoint of a fit. Start from its parameters", Kept);
         Assert.Equal(tensors["net.0.bias"].ToArray(), Fitted.Load(Checkpoint).Parameters["net.0.bias"].ToArray());
 
+        _learner.Fit(FitCases.Data(0), Kept with { Steps = 3, Resume = false, Checkpoint = null }, _engine).Save(Checkpoint);
+        AssertSays<CheckpointException>("holds the result of a fit of \"noisy\", and is no checkpoint.", Kept);
+
         metadata[Manifest.Key] = metadata[Manifest.Key].Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal);
         using (FileStream file = File.Create(Checkpoint))
         {
@@ -181,7 +185,7 @@ public sealed class FitErrorTests : IDisposable
         Expect("A loss must be a scalar; [2] came.", () => Learner.Minimise("a", (Example e) => net.Apply(e.X), new Sgd(1)));
         Expect("The loss depends on no parameter.", () => Learner.Minimise("a", (Example e) => e.Y, new Sgd(1)));
         Expect(
-            "A program that is drawn observes or weighs",
+            "A program that is drawn observes or weighs, and its weight would be lost.",
             () => Learner.Minimise(
                 "a", (Example e) => from z in Sample("z", Normal(0, 1)) select z.Observed("y", Normal(z, 1), e.Y), new Sgd(1)));
         Expect(

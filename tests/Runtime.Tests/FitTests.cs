@@ -131,7 +131,9 @@ public sealed class FitTests : IDisposable
         using var cancellation = new CancellationTokenSource();
         FitOptions options = FitCases.Options with
         {
-            Epochs = 1000, EvaluateEvery = 1, AfterStep = step => { if (step == 40) { cancellation.Cancel(); } },
+            Epochs = 1000,
+            EvaluateEvery = 1,
+            AfterStep = step => { if (step == 40) { cancellation.Cancel(); } },
         };
         Fitted fitted = learner.Fit(FitCases.Data(0), options, _engine, null, cancellation.Token);
         Assert.Equal(FitStop.Cancelled, fitted.Stopped);
@@ -175,7 +177,10 @@ public sealed class FitTests : IDisposable
         long[] allocated = new long[Steps + 1];
         FitOptions options = FitCases.Options with
         {
-            Validation = null, Epochs = null, Steps = Steps, EvaluateEvery = 10 * Steps,
+            Validation = null,
+            Epochs = null,
+            Steps = Steps,
+            EvaluateEvery = 10 * Steps,
             AfterStep = step => allocated[step] = GC.GetAllocatedBytesForCurrentThread(),
         };
         FitCases.Noisy().Fit(FitCases.Data(0), options, _engine, new Progress());
@@ -263,6 +268,26 @@ public sealed class FitTests : IDisposable
     }
 
     [Fact]
+    public void A_piece_that_finds_no_room_leaves_no_part_of_itself()
+    {
+        string path = Path.Combine(_folder.Path, "log");
+        using (var file = new AppendedFile(new SmallDisk(path, 10)))
+        {
+            file.Append("first\n"u8);
+            Assert.Throws<IOException>(() => file.Append("too long\n"u8));
+            file.Append("two\n"u8);
+        }
+
+        Assert.Equal("first\ntwo\n", File.ReadAllText(path));
+        using (AppendedFile file = AppendedFile.Open(path))
+        {
+            file.Append("three\n"u8);
+        }
+
+        Assert.Equal("first\ntwo\nthree\n", File.ReadAllText(path));
+    }
+
+    [Fact]
     public void A_full_disk_costs_a_warning_and_the_old_checkpoint_stays()
     {
         Learner<Example> learner = FitCases.Noisy();
@@ -290,6 +315,20 @@ public sealed class FitTests : IDisposable
         public List<FitProgress> Told { get; } = new(1000);
 
         public void Report(FitProgress value) => Told.Add(value);
+    }
+
+    /// <summary>A file that takes so many bytes, of a longer piece the beginning.</summary>
+    private sealed class SmallDisk(string path, long room) : FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0)
+    {
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            int fits = (int)Math.Min(buffer.Length, room - Length);
+            base.Write(buffer[..fits]);
+            if (fits < buffer.Length)
+            {
+                throw new IOException("No space left on device");
+            }
+        }
     }
 
     /// <summary>A file on a disk that has room for so many bytes.</summary>

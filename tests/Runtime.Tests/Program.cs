@@ -9,7 +9,11 @@ internal static class Program
     /// <summary>What the process fits: a checkpoint each step, so that most of its time goes into writing.</summary>
     public static FitOptions Options(string folder) => FitCases.Options with
     {
-        Epochs = null, Steps = Steps, Checkpoint = Path.Combine(folder, "fit.safetensors"), CheckpointEvery = 1, Resume = true,
+        Epochs = null,
+        Steps = Steps,
+        Checkpoint = Path.Combine(folder, "fit.safetensors"),
+        CheckpointEvery = 1,
+        Resume = true,
     };
 
     private static int Main(string[] arguments)

@@ -119,7 +119,11 @@ public sealed class SafetensorsTests : IDisposable
         words.As<uint>()[0] = uint.MaxValue;
         return new()
         {
-            ["words"] = words, ["encoder.0.weight"] = weight, ["encoder.0.bias"] = new StoredTensor(ElementType.Float32, 2), ["wide"] = wide, ["counts"] = counts,
+            ["words"] = words,
+            ["encoder.0.weight"] = weight,
+            ["encoder.0.bias"] = new StoredTensor(ElementType.Float32, 2),
+            ["wide"] = wide,
+            ["counts"] = counts,
         };
     }
 

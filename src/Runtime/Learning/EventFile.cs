@@ -13,7 +13,7 @@ internal sealed class EventFile : IDisposable
     private const int Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5;
     private const int WallTime = 1, Step = 2, FileVersion = 3, Summary = 5, SessionLog = 7;
 
-    private readonly FileStream _file;
+    private readonly AppendedFile _file;
 
     /// <summary>Begins a file in a folder.</summary>
     /// <param name="folder">Exists.</param>
@@ -22,7 +22,7 @@ internal sealed class EventFile : IDisposable
     {
         long seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         string name = $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}.{Guid.NewGuid():N}";
-        _file = new FileStream(Path.Combine(folder, name), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        _file = AppendedFile.Open(Path.Combine(folder, name));
         Write(0, FileVersion, "brain.Event:2"u8);
 
         // SessionLog.status = START: readers drop what comes after it from before a restart.
@@ -43,7 +43,6 @@ internal sealed class EventFile : IDisposable
         }
 
         Write(step, Summary, summary.ToArray());
-        _file.Flush();
     }
 
     /// <inheritdoc/>
@@ -90,18 +89,12 @@ internal sealed class EventFile : IDisposable
         WriteBytes(stream, field, content);
         byte[] record = stream.ToArray();
 
-        Span<byte> length = stackalloc byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)record.Length);
-        _file.Write(length);
-        WriteChecksum(length);
-        _file.Write(record);
-        WriteChecksum(record);
-    }
-
-    private void WriteChecksum(ReadOnlySpan<byte> data)
-    {
-        Span<byte> checksum = stackalloc byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32LittleEndian(checksum, MaskedChecksum(data));
-        _file.Write(checksum);
+        const int LengthBytes = sizeof(ulong), ChecksumBytes = sizeof(uint);
+        byte[] framed = new byte[LengthBytes + ChecksumBytes + record.Length + ChecksumBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(framed, (ulong)record.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(framed.AsSpan(LengthBytes), MaskedChecksum(framed.AsSpan(0, LengthBytes)));
+        record.CopyTo(framed, LengthBytes + ChecksumBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(framed.AsSpan(framed.Length - ChecksumBytes), MaskedChecksum(record));
+        _file.Append(framed);
     }
 }

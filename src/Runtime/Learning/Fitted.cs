@@ -60,7 +60,12 @@ public sealed class Fitted
 
     /// <summary>Writes the parameters as a safetensors file, which PyTorch loads as it is. The file is replaced as a whole.</summary>
     /// <exception cref="IOException">It cannot be written; the old file is as before.</exception>
-    public void Save(string path) => AtomicFile.Write(path, stream => Safetensors.Write(stream, Parameters, Manifest.ToMetadata()));
+    public void Save(string path)
+    {
+        // Without what optimisers keep it is nothing to resume from: it has no specification.
+        Dictionary<string, string> metadata = (Manifest with { Specification = "" }).ToMetadata();
+        AtomicFile.Write(path, stream => Safetensors.Write(stream, Parameters, metadata));
+    }
 
     /// <summary>Gives a compiled program that reads parameters of these names their values.</summary>
     /// <exception cref="CheckpointException">A parameter of the program is missing here, or has another type or shape.</exception>

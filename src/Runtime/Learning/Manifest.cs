@@ -22,7 +22,7 @@ internal sealed record Manifest
 
     public string Learner { get; init; } = "";
 
-    /// <summary>The hash of the states' names, types and shapes and of the program.</summary>
+    /// <summary>The hash of the states' names, types and shapes and of the program; empty in a file of parameters alone.</summary>
     public string Specification { get; init; } = "";
 
     /// <summary>Steps taken: with the seed, all that the draws depend on.</summary>

@@ -40,7 +40,7 @@ internal sealed class MemoryDataset((string? Field, float[] Values)[] columns) :
     }
 
     private static string Names(Space fields) =>
-        string.Join(", ", fields.Leaves.Select(leaf => $"{leaf.Path}[{string.Join(", ", leaf.Shape)}]"));
+        string.Join(", ", fields.Leaves.Select(leaf => leaf.Shape.Length == 0 ? leaf.Path : $"{leaf.Path}[{string.Join(", ", leaf.Shape)}]"));
 
     private Column ColumnOf(Space fields, Leaf leaf)
     {

@@ -8,7 +8,7 @@ namespace Inference;
 internal sealed class MetricsLog : IDisposable
 {
     private readonly EventFile _events;
-    private readonly StreamWriter _lines;
+    private readonly AppendedFile _lines;
 
     /// <param name="folder">Made if it is not there.</param>
     /// <param name="step">The step that the fit goes on from.</param>
@@ -18,16 +18,20 @@ internal sealed class MetricsLog : IDisposable
         string path = Path.Combine(folder, "metrics.jsonl");
         string[] kept = step > 0 && File.Exists(path) ? [.. File.ReadLines(path).TakeWhile(line => StepOf(line) is { } at && at <= step)] : [];
         AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(kept.Select(line => line + "\n")))));
-        _lines = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read)) { NewLine = "\n" };
+        _lines = AppendedFile.Open(path);
         _events = new EventFile(folder, step + 1);
     }
 
     /// <summary>Writes what an evaluation found.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
     public void Write(FitPoint point, string[] metrics, double rowsPerSecond, double seconds)
     {
         var line = new JsonObject
         {
-            ["step"] = point.Step, ["epoch"] = point.Epoch, ["seconds"] = seconds, ["rowsPerSecond"] = rowsPerSecond,
+            ["step"] = point.Step,
+            ["epoch"] = point.Epoch,
+            ["seconds"] = seconds,
+            ["rowsPerSecond"] = rowsPerSecond,
             ["training"] = Values(metrics, point.Training),
         };
         if (point.Validation is not null)
@@ -35,8 +39,7 @@ internal sealed class MetricsLog : IDisposable
             line["validation"] = Values(metrics, point.Validation);
         }
 
-        _lines.WriteLine(line.ToJsonString());
-        _lines.Flush();
+        _lines.Append(Encoding.UTF8.GetBytes(line.ToJsonString() + "\n"));
         _events.Write(
             point.Step,
             [

@@ -22,6 +22,13 @@ internal sealed partial class TrainingRun<TBatch>
         var (tensors, metadata) = Safetensors.Read(path);
         Manifest manifest = Manifest.Read(metadata, path) ?? throw new CheckpointException(
             $"The file \"{path}\" has no manifest: it is no checkpoint of a fit. Start from its parameters: FitOptions.Start = Fitted.Load(path).");
+        if (manifest.Specification.Length == 0)
+        {
+            throw new CheckpointException(
+                $"The file \"{path}\" holds the result of a fit of \"{manifest.Learner}\", and is no checkpoint. Start from its parameters: "
+                    + "FitOptions.Start = Fitted.Load(path).");
+        }
+
         _states.Restore(tensors, path);
         RequireSame(path, manifest.BatchSize == _options.BatchSize, "batch size", manifest.BatchSize, _options.BatchSize);
         RequireSame(path, manifest.Seed == _options.Seed, "seed", manifest.Seed, _options.Seed);
@@ -69,6 +76,22 @@ internal sealed partial class TrainingRun<TBatch>
                 "The checkpoint {Path} could not be written at step {Step} ({Reason}). The one before it stays, and the fit goes on. Make room on the disk.",
                 path,
                 _step,
+                failure.Message);
+        }
+    }
+
+    private void Log(FitPoint point)
+    {
+        try
+        {
+            _log?.Write(point, _run.Program.Metrics, _report.RowsPerSecond(_step), _report.Elapsed.TotalSeconds);
+        }
+        catch (IOException failure)
+        {
+            _engine.Logger.LogWarning(
+                "The metrics of step {Step} could not be written to {Folder} ({Reason}). The fit goes on. Make room on the disk.",
+                _step,
+                _options.Log,
                 failure.Message);
         }
     }

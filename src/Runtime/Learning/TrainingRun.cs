@@ -59,7 +59,7 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
             if (_validation is not null)
             {
                 _evaluation = new LearnerRun(EvaluationOf(learner, options.BatchSize), learner.Batch, options.BatchSize, engine);
-                _evaluation.Begin(options.Seed, _validation.Count ?? _data.Count);
+                _evaluation.Begin(options.Seed, _data.Count);
             }
 
             Begin();
@@ -236,7 +236,7 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
         var point = new FitPoint(_step, _epoch, training, validation);
         _history.Add(point);
         _report.Point(_step, _epoch, training[0], _best);
-        _log?.Write(point, _run.Program.Metrics, _report.RowsPerSecond(_step), _report.Elapsed.TotalSeconds);
+        Log(point);
         Array.Clear(_sums);
         _summed = 0;
     }

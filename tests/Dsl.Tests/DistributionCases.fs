@@ -1,5 +1,5 @@
 /// The families of distributions as a table: parameters, a distribution of them, and where its values lie.
-module Inference.Dsl.Tests.Families
+module Inference.Dsl.Tests.DistributionCases
 
 open System
 open Inference

@@ -1,10 +1,10 @@
-module Inference.Dsl.Tests.FamilyTests
+module Inference.Dsl.Tests.DistributionCaseTests
 
 open System
 open Inference
 open Inference.Dsl.Tests.Evaluation
 open Inference.Dsl.Tests.Differences
-open Inference.Dsl.Tests.Families
+open Inference.Dsl.Tests.DistributionCases
 open Inference.Dsl.Tests.Statistics
 open Xunit
 
