@@ -93,7 +93,6 @@ module Graph =
         | Op.Dot(s, l, r, i) -> $"dot {s}({list l};{list r};{indices i})"
         | Op.Convolution(kind, s, i) -> $"convolution {kind}({s};{indices i})"
         | Op.Window s -> $"window({s})"
-        | Op.Interleave s -> $"interleave({s})"
         | Op.CumSum a -> $"cumsum({a})"
         | Op.TopK k -> $"top-{k}"
         | Op.KthLargest k -> $"largest-{k}"
@@ -177,7 +176,8 @@ module Graph =
         let removed (n: Node) =
             match n.Op with
             | Op.Reduce(_, _, i)
-            | Op.Dot(_, _, _, i) -> i |> List.map graph.IndexOf
+            | Op.Dot(_, _, _, i)
+            | Op.Convolution(_, _, i) -> i |> List.map graph.IndexOf
             | Op.Stack i -> [ graph.IndexOf i ]
             | _ -> []
 
