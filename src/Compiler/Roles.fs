@@ -43,7 +43,8 @@ module Roles =
     let eliminated (graph: Graph) (scanOf: Scan -> int) (n: Node) =
         match n.Op with
         | Op.Reduce(_, _, held)
-        | Op.Dot(_, _, _, held) -> held |> List.map graph.IndexOf
+        | Op.Dot(_, _, _, held)
+        | Op.Convolution(_, _, held) -> held |> List.map graph.IndexOf
         | Op.Stack i -> [ graph.IndexOf i ]
         | Op.Final(s, _) -> [ graph.Scans[scanOf s].Index ]
         | _ -> []
@@ -167,6 +168,9 @@ module Roles =
     /// The number of products of each element of a contraction, and of how many elements.
     let products (graph: Graph) (n: Node) =
         match n.Op with
+        | Op.Convolution _ ->
+            let y, w = graph.Nodes[n.Inputs[0]], graph.Nodes[n.Inputs[1]]
+            y.Count / y.Shape[0] * w.Count
         | Op.Dot(_, left, _, _) -> n.Count * (left |> Array.fold (fun size a -> size * graph.Nodes[n.Inputs[0]].Shape[a]) 1)
         | _ -> 0
 
