@@ -251,7 +251,7 @@ let ``Objectives that mean nothing are refused`` () =
     Assert.Equal("A bound has order 1.5.", problem (Objective.Renyi(1.5, 4)))
     Assert.Equal("A bound has order -0.5.", problem (Objective.Renyi(-0.5, 4)))
     Assert.Equal("A bound has order NaN.", problem (Objective.Renyi(nan, 4)))
-    Assert.Equal("Weights of samples know no β and no free nats.", problem (Objective(Samples = 2, Order = 0.0, Beta = 2.0)))
+    Assert.Equal("Weights of samples know no β, no free nats and no balance.", problem (Objective(Samples = 2, Order = 0.0, Beta = 2.0)))
     Assert.Equal("An objective has β = -1 and 0 free nats.", problem (Objective(Beta = -1.0)))
     Assert.Equal("An objective has β = 1 and NaN free nats.", problem (Objective(FreeNats = nan)))
 
