@@ -16,7 +16,11 @@ module internal Contractions =
         match x.Op with
         | Op.Convolution(ConvolutionKind.Forward, stride, held) ->
             let w = x.Inputs[1]
-            x.Inputs[0] |> window stride w.Shape[2..3] x.Shape[1..2] |> dot [| 1; 2; 3 |] [| 0; 1; 2 |] held w |> Some
+
+            x.Inputs[0]
+            |> window stride w.Shape[2..3] x.Shape[1..2]
+            |> dot [| 1; 2; 3 |] [| 0; 1; 2 |] held w
+            |> Some
         | Op.Convolution(ConvolutionKind.Weights, stride, held) ->
             let y = x.Inputs[1]
             x.Inputs[0] |> window stride x.Shape[2..3] y.Shape[1..2] |> dot [| 1; 2 |] [| 3; 4 |] held y |> Some

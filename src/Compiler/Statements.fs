@@ -14,9 +14,12 @@ type Statements(context: Context, values: Values) =
     /// The most products of one element that are taken at once.
     let longestPart = 256
 
-    /// The most elements of a kernel that a transposed convolution takes at once: with two vectors of a tile side by side, registers
-    /// for an accumulator each.
-    let mostTaps = 12
+    /// The most elements of a kernel that a transposed convolution takes at once: with two vectors of a tile side by side, sixteen
+    /// accumulators.
+    let mostTaps = 8
+
+    /// The most elements of a kernel whose rows are not a loop.
+    let largestKernel = 64
 
     /// An axis shorter than this is not worth vectorising by itself.
     let shortAxis = 8
@@ -320,14 +323,13 @@ type Statements(context: Context, values: Values) =
         | _ -> None
 
     /// Elements of a contraction that are computed at once, each with an accumulator. `term` gives a product: of which element, at
-    /// which coordinates along the reduced axes. `keep` takes what comes of an element.
+    /// which coordinates of the loops that `nest` makes. `keep` takes what comes of an element.
     member s.ContractBlock
         (
             scope: Scope,
             env: Point,
             n: Node,
-            indices,
-            reduced: int[],
+            nest: Scope -> Point -> (Scope -> Point -> Address[] -> unit) -> unit,
             elements: Address[][],
             start: Address[] -> Operand,
             term: Scope -> Point -> int -> Address[] -> Operand,
@@ -342,14 +344,7 @@ type Statements(context: Context, values: Values) =
                 scope.Emitter.Append(Declare(total, start c))
                 total)
 
-        s.Around(
-            scope,
-            env,
-            indices,
-            reduced,
-            fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k))
-        )
-
+        nest scope env (fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k)))
         Array.iter2 (fun c total -> keep scope env c (scope.Emitter.Copy total)) elements totals
 
     /// Long contractions are taken in parts, all elements a part: what the lanes hold of one part stays in the first cache. The number
@@ -382,7 +377,8 @@ type Statements(context: Context, values: Values) =
                         s.Term(body, item, env, n, elements[r], k)
 
                     let keep scope env c value = s.Keep(scope, env, n, c, value)
-                    s.ContractBlock(inner, env, n, held, length, elements, start inner env, term, keep)
+                    let nest scope env body = s.Around(scope, env, held, length, body)
+                    s.ContractBlock(inner, env, n, nest, elements, start inner env, term, keep)
             )
 
         match s.Parts(n, reduced) with
@@ -469,6 +465,19 @@ type Statements(context: Context, values: Values) =
                 s.Keep(inner, env, n, c, value)
         )
 
+    /// The elements of a kernel, at most some of them at once. Large kernels take their rows in a loop.
+    member s.Taps(scope: Scope, rows: int, columns: int, most: int, body: Scope -> Address[][] -> unit) =
+        let along n = [| 0 .. n - 1 |] |> Array.map (int64 >> Address.Of)
+
+        let blocks (scope: Scope) (rows: Address[]) =
+            let taps = Array.allPairs rows (along columns) |> Array.map (fun (i, j) -> [| i; j |])
+            taps |> Array.splitInto ((taps.Length + most - 1) / most) |> Array.iter (body scope)
+
+        if rows * columns <= largestKernel then
+            blocks scope (along rows)
+        else
+            s.Sequential(scope, "tap", 0L, Bound.Fixed(int64 rows), (fun inner i -> blocks inner [| i |]))
+
     /// A transposed convolution: the products of each value with the kernel are added to where the kernel lies over the result, some
     /// of its elements at once, each with an accumulator. No product is with a zero.
     member s.EmitTransposedConvolution(scope, item, env: Point, n: Node, stride, leading: Address option) =
@@ -486,16 +495,17 @@ type Statements(context: Context, values: Values) =
             | true, storage -> values.LoadFrom(inner, storage, env, c, false, true)
             | _ -> nothing
 
-        let add (inner: Scope) env (channel: Address) (row: Address) (column: Address) (taps: (Address * Address)[]) =
+        let add (inner: Scope) env (channel: Address) (row: Address) (column: Address) (taps: Address[][]) =
             let elements =
                 taps
-                |> Array.map (fun (i, j) -> [| channel; row * int64 stride + i; column * int64 stride + j |])
+                |> Array.map (fun tap -> [| channel; row * int64 stride + tap[0]; column * int64 stride + tap[1] |])
 
             let term (body: Scope) env r (k: Address[]) =
-                let weight = values.Read(body, item, env, n.Inputs[1], [| k[0]; channel; fst taps[r]; snd taps[r] |])
+                let weight = values.Read(body, item, env, n.Inputs[1], [| k[0]; channel; taps[r].[0]; taps[r].[1] |])
                 body.Emitter.Mul(weight, values.Read(body, item, env, n.Inputs[0], [| k[0]; row; column |]))
 
-            s.ContractBlock(inner, env, n, [], [| y[0] |], elements, sofar inner env, term, put)
+            let nest scope env body = s.Around(scope, env, [], [| y[0] |], body)
+            s.ContractBlock(inner, env, n, nest, elements, sofar inner env, term, put)
 
         s.ForEach(scope, env, n.Shape, leading, true, (fun inner env c -> put inner env c nothing))
         // what meets one value stands together: its channels stay in the first cache
@@ -509,23 +519,7 @@ type Statements(context: Context, values: Values) =
             true,
             fun inner env at ->
                 let channel = leading |> Option.defaultValue at[2]
-                let rows = [| 0 .. w[2] - 1 |] |> Array.map (int64 >> Address.Of)
-                let columns = [| 0 .. w[3] - 1 |] |> Array.map (int64 >> Address.Of)
-                let blocks (taps: (Address * Address)[]) = taps |> Array.splitInto ((taps.Length + mostTaps - 1) / mostTaps)
-
-                if rows.Length * columns.Length <= 6 * mostTaps then
-                    for taps in blocks (Array.allPairs rows columns) do
-                        add inner env channel at[0] at[1] taps
-                else
-                    s.Sequential(
-                        inner,
-                        "tap",
-                        0L,
-                        Bound.Fixed(int64 w[2]),
-                        fun body i ->
-                            for taps in blocks (Array.allPairs [| i |] columns) do
-                                add body env channel at[0] at[1] taps
-                    )
+                s.Taps(inner, w[2], w[3], mostTaps, (fun inner taps -> add inner env channel at[0] at[1] taps))
         )
 
     /// The first position of the largest value along an axis.

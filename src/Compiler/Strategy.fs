@@ -124,15 +124,11 @@ module Strategy =
             for n in graph.Nodes do
                 match n.Op with
                 | Op.Dot _
-                | Op.Convolution _ when
-                    Roles.products graph n >= Roles.manyProducts
-                    && not (Seq.isEmpty (plates n))
-                    && not (products.Contains n.Id)
-                    ->
+                | Op.Convolution _ when Roles.products graph n >= Roles.manyProducts && not (Seq.isEmpty (plates n)) ->
                     let lane = plates n |> Seq.maxBy (fun i -> roles.Lane[i])
 
                     for id in n.Inputs do
-                        if unstacks lane id then
+                        if unstacks lane id && (viewed id <> id || not (products.Contains n.Id)) then
                             viewed id
                 | _ -> ()
         ]
