@@ -317,7 +317,8 @@ type Kernels
 
                     let start _ = Arithmetic.identity (Buffers.ScalarOf n.DType) ReduceOp.Sum
 
-                    statements.ContractBlock(inner, env, n, loops, [||], elements, start, (fun body env r _ -> term body env r))
+                    let keep scope env c value = statements.Keep(scope, env, n, c, value)
+                    statements.ContractBlock(inner, env, n, loops, [||], elements, start, (fun body env r _ -> term body env r), keep)
             )
 
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L

@@ -61,7 +61,6 @@ module Strategy =
         | Op.ArgMax _
         | Op.Dot _
         | Op.Convolution _
-        | Op.Interleave _
         | Op.CumSum _
         | Op.KthLargest _
         | Op.TopK _ -> false
@@ -124,7 +123,8 @@ module Strategy =
         [
             for n in graph.Nodes do
                 match n.Op with
-                | Op.Dot _ when
+                | Op.Dot _
+                | Op.Convolution _ when
                     Roles.products graph n >= Roles.manyProducts
                     && not (Seq.isEmpty (plates n))
                     && not (products.Contains n.Id)
@@ -138,7 +138,7 @@ module Strategy =
         ]
         |> Set.ofList
 
-    /// What windows view but cannot read at affine addresses: it is laid out once.
+    /// What windows and convolutions read over again but cannot read at affine addresses: it is laid out once.
     let private windowed (graph: Graph) : Set<int> =
         let rec source id =
             let n = graph.Nodes[id]
@@ -158,7 +158,8 @@ module Strategy =
         graph.Nodes
         |> Seq.choose (fun n ->
             match n.Op with
-            | Op.Window _ -> source n.Inputs[0]
+            | Op.Window _
+            | Op.Convolution _ -> source n.Inputs[0]
             | _ -> None)
         |> Set.ofSeq
 

@@ -90,6 +90,32 @@ module Divergence =
             Some(Build.scalar dtype Double.PositiveInfinity)
         | _ -> None
 
+    /// The distribution with its parameters taken as constants, for those that closed forms are known of.
+    let private held (d: Distribution) : Distribution option =
+        let stop = Calculus.stopGradient
+
+        match d with
+        | Gaussian(mean, deviation) -> Some(Normal(stop mean, stop deviation))
+        | :? MultivariateNormal as n -> Some(MultivariateNormal(stop n.Location, stop n.Factor))
+        | :? LogNormal as n -> Some(LogNormal(stop n.OfLog.Location, stop n.OfLog.StandardDeviation))
+        | :? Bernoulli as b -> Some(Bernoulli.OfLogits(stop b.Logits))
+        | :? Categorical as c -> Some(Categorical(stop c.LogProbabilities))
+        | :? OneHotCategorical as c -> Some(OneHotCategorical(stop c.LogProbabilities, 0.0))
+        | :? Poisson as p -> Some(Poisson(stop p.Rate))
+        | :? Exponential as e -> Some(Exponential(stop e.Rate))
+        | :? Gamma as g -> Some(Gamma(stop g.Concentration, stop g.Rate))
+        | :? Beta as b -> Some(Beta(stop b.Alpha, stop b.Beta))
+        | :? Dirichlet as d -> Some(Dirichlet(stop d.Concentration))
+        | :? Laplace as l -> Some(Laplace(stop l.Location, stop l.Scale))
+        | _ -> None
+
+    /// KL(p ‖ q) whose derivatives move q by a share of the whole and p by the rest: share·KL(p₀ ‖ q) + (1 − share)·KL(p ‖ q₀), where p₀ and q₀
+    /// are held constant (Hafner et al., "Mastering Atari with discrete world models", 2021). None where no closed form is known.
+    let balanced (share: double) (p: Distribution) (q: Distribution) : Tensor option =
+        match held p, held q with
+        | Some p0, Some q0 -> Option.map2 (fun a b -> share * a + (1.0 - share) * b) (kl p0 q) (kl p q0)
+        | _ -> None
+
     /// log p(x) − log q(x) at one draw x of p: unbiased. Average it over a plate of draws.
     let estimate (draws: Draws) (p: Distribution) (q: Distribution) : Tensor =
         let x, score = p.DrawScored draws

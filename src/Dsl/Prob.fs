@@ -127,6 +127,8 @@ type Chains = Dictionary<string, ChainRecord>
 type ProbContext =
     {
         Path: string
+        /// What paths begin with in the keys of draws, and in these alone.
+        KeyPrefix: string
         Plates: FreeIndex list
         Times: FreeIndex list
         /// Plates and times that were open before the program was entered: factors keep them.
@@ -149,6 +151,7 @@ type ProbContext =
     static member At(source: SampleSource, trace: Trace, plates: FreeIndex list, times: FreeIndex list) =
         {
             Path = ""
+            KeyPrefix = ""
             Plates = plates
             Times = times
             Given = plates @ times
@@ -247,7 +250,7 @@ module Prob =
     let private keyOf (c: ProbContext) path =
         match c.Source with
         | Draw(seed, step) ->
-            let struct (low, high) = Philox.hashPath path
+            let struct (low, high) = Philox.hashPath (c.KeyPrefix + path)
             let word (v: uint32) = Build.scalar DType.U32 (double v)
             let counter = [| word low; word high; step[0]; step[1] |]
             Some [| Structure.philox 0 counter seed; Structure.philox 1 counter seed |]

@@ -89,20 +89,28 @@ module internal Terms =
 
         Array.forall isKnown kl.Indices && Dependence.isBefore q.Times q.Value kl
 
-    let private divergence sampled (pair: Paired) (q: SiteRecord) (p: SiteRecord) =
+    let private divergence sampled (balance: Nullable<double>) (pair: Paired) (q: SiteRecord) (p: SiteRecord) =
         if sampled then
             None
+        elif balance.HasValue then
+            match Divergence.balanced balance.Value q.Distribution p.Distribution |> Option.map p.Weighed with
+            | Some kl when isSettled pair q kl -> Some kl
+            | _ ->
+                Fail.at
+                    q.Location
+                    $"The divergence of the site \"{q.Path}\", of {q.Distribution.Name} from {p.Distribution.Name}, has no closed form to balance."
+                    "Leave Balance unset, or use distributions whose divergence is known."
         else
             Divergence.kl q.Distribution p.Distribution
             |> Option.map p.Weighed
             |> Option.filter (isSettled pair q)
 
-    let private ofLatent sampled (pair: Paired) (q: SiteRecord) (p: SiteRecord) : Term list =
+    let private ofLatent sampled balance (pair: Paired) (q: SiteRecord) (p: SiteRecord) : Term list =
         let ofSite = ofSite pair.Given
         let path = name q.Path
         let isSummedOver i = pair.SummedOut |> List.exists (fun s -> pair.Enumerated[s.Path] = i)
 
-        match divergence sampled pair q p with
+        match divergence sampled balance pair q p with
         | Some kl -> [ ofSite q $"KL(q({path}) ‖ p({path}))" -1.0 kl |> divergent p ]
         | None ->
             let drawn = p.Weighed q.Score.Value
@@ -117,14 +125,14 @@ module internal Terms =
                 [ ofSite q $"(log q({path}) − log p({path}))" -1.0 (drawn - p.LogDensity.Value) |> divergent p ]
 
     /// The summands of log p(x, z) − log q(z), divergences in closed form where that is their mean, unless all are to be sampled.
-    let ofPair (sampled: bool) (pair: Paired) : Term list =
+    let ofPair (sampled: bool) (balance: Nullable<double>) (pair: Paired) : Term list =
         let ofSite = ofSite pair.Given
         let prior (s: SiteRecord) = ofSite s $"log p({name s.Path})" 1.0 s.LogDensity.Value
 
         [
             yield! List.map prior pair.Observed
             for struct (q, p, _) in pair.Latent do
-                yield! ofLatent sampled pair q p
+                yield! ofLatent sampled balance pair q p
             for s in pair.Auxiliary do
                 ofSite s $"log q({name s.Path})" -1.0 s.LogDensity.Value |> divergent s
             yield! List.map prior pair.SummedOut

@@ -264,6 +264,13 @@ let private random (seed: int) =
                 shuffled[k], kind, r.Next 2 = 0
         ]
 
+    // values of a site beside the plate are no sum over what is enumerated for each datum
+    let kinds =
+        let isMixed = kinds |> List.exists (fun (_, kind, isInPlate) -> kind = Enumerated && isInPlate)
+
+        kinds
+        |> List.map (fun (name, kind, isInPlate) -> name, kind, isInPlate || (isMixed && kind = SummedOut))
+
     let has kind = kinds |> List.exists (fun (_, k, _) -> k = kind)
     let isPlain = order = 1.0 && not (has SummedOut)
     let objective = Objective(Samples = samples, Order = order, SampledDivergences = (r.Next 3 = 0))
@@ -285,7 +292,7 @@ let private random (seed: int) =
 
     let site name kind (x: Tensor) =
         match kind with
-        | Real -> L.Sample(name, L.Normal(x, scalar (0.5 + r.NextDouble())))
+        | Real -> L.Sample(name, L.Normal(x, scalar (0.6 + 0.05 * double name.Length)))
         | Enumerated
         | Scored
         | SummedOut -> L.Sample(name, L.Bernoulli(logits = x))
