@@ -11,6 +11,11 @@ module internal Contractions =
 
     let private dot left right held a b = Structure.dot Semiring.SumProduct left right held a b
 
+    /// The fewest values with which a transposed convolution meets its weights for a copy of these to pay.
+    let private manyValues = 4
+
+    let private byChannel w = Shapes.transpose [| 1; 0; 2; 3 |] w
+
     /// A convolution in other operations, if it is not to stay.
     let ofConvolution (x: Tensor) : Tensor option =
         match x.Op with
@@ -28,4 +33,12 @@ module internal Contractions =
             Convolutions.apply ConvolutionKind.Data stride [] x.Shape x.Inputs[0] x.Inputs[1]
             |> Structure.sum [||] held
             |> Some
+        | Op.Convolution(ConvolutionKind.Data, stride, []) ->
+            let y, w = x.Inputs[0], x.Inputs[1]
+
+            match w.Op with
+            // as it comes out of here
+            | Op.Transpose _ -> None
+            | _ when y.Count < manyValues * y.Shape[0] -> None
+            | _ -> Convolutions.apply ConvolutionKind.Data stride [] x.Shape y (byChannel (byChannel w)) |> Some
         | _ -> None

@@ -447,11 +447,40 @@ type Statements(context: Context, values: Values) =
                 fun inner env c -> s.Keep(inner, env, n, c, s.ReduceAt(inner, item, env, n, c))
             )
 
+    /// Whether a value's elements lie in one row like those of all that it is computed from: then one coordinate may run through
+    /// several axes.
+    member private s.IsRow(n: Node) : bool =
+        n.Indices.Length = 0
+        && Strategy.isElementwise n.Op
+        && n.Inputs
+           |> Array.forall (fun i ->
+               let operand = nodes[i]
+
+               match operand.Op with
+               | Op.Constant [| _ |] -> true
+               | Op.Broadcast axes when context.Schedule.Strategies[i] = Strategy.Inline -> Array.forall (fun a -> a < 0) axes
+               | Op.Constant _
+               | Op.Input _ -> operand.Shape = n.Shape
+               | _ when operand.Shape <> n.Shape || operand.Indices.Length > 0 -> false
+               | _ -> context.Schedule.Strategies[i] = Strategy.Placed || s.IsRow operand)
+
     member s.EmitElementwise(scope, item, env, n: Node, leading) =
+        let rank = n.Shape.Length
+
+        // short axes make one that is worth lanes
+        let shape =
+            if rank > 2 && n.Count > 0 && s.IsRow n then
+                Array.init rank (fun a ->
+                    if a = 0 then n.Shape[0]
+                    elif a = rank - 1 then n.Count / n.Shape[0]
+                    else 1)
+            else
+                n.Shape
+
         s.ForEach(
             scope,
             env,
-            n.Shape,
+            shape,
             leading,
             false,
             fun inner env c ->

@@ -152,11 +152,18 @@ module Strategy =
             | op -> if isView op then Some id else None
 
         graph.Nodes
-        |> Seq.choose (fun n ->
+        |> Seq.collect (fun n ->
             match n.Op with
-            | Op.Window _
-            | Op.Convolution _ -> source n.Inputs[0]
-            | _ -> None)
+            | Op.Window _ -> Option.toList (source n.Inputs[0])
+            | Op.Convolution _ ->
+                let w = graph.Nodes[n.Inputs[1]]
+
+                // weights in the order of their reading
+                Option.toList (source n.Inputs[0])
+                @ (match w.Op with
+                   | Op.Transpose _ -> [ w.Inputs[0] ]
+                   | _ -> [])
+            | _ -> [])
         |> Set.ofSeq
 
     /// For each node, how many cheap operations away it is from the one value that it is a function of; −1 if there is none.

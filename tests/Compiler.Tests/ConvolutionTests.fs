@@ -74,6 +74,21 @@ let ``Convolutions of members with weights of their own, along a chain`` () =
 
     Oracle.agreesWith 1e-3 [] program [ "x", numbers 1 (18 * 4 * 72); "start", numbers 4 (3 * 18 * 72) ]
 
+[<Fact>]
+let ``Elements of short axes lie in one row, but for those that are moved`` () =
+    let program =
+        build "rows" (fun b ->
+            let x, y, s =
+                b.Input("x", [| 3; 3; 3 |], DType.F32), b.Input("y", [| 3; 3; 3 |], DType.F32), b.Input("s", [||], DType.F32)
+
+            let v = b.Input("v", [| 3 |], DType.F32)
+            b.Output("row", L.Tanh(x * s + 2.0 * y) - L.Exp y)
+            b.Output("transposed", L.Tanh(x) * L.Exp(L.Transpose(y, 2, 0, 1)))
+            b.Output("reversed", L.Tanh(x) + L.Reverse(y, 1))
+            b.Output("repeated", L.Tanh(x) * Build.broadcast [| -1; 0; -1 |] [| 3; 3; 3 |] v))
+
+    Oracle.agrees program [ "x", numbers 1 27; "y", numbers 2 27; "s", [| 0.3 |]; "v", numbers 3 3 ]
+
 /// An encoder and a decoder with gradients of both, as image models have them.
 let private autoencoder =
     build "autoencoder" (fun b ->
