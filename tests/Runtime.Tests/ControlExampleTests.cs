@@ -28,7 +28,7 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData(FSharp)]
     public void The_last_line_is_a_summary_that_agrees_with_the_trace(string example)
     {
-        Result result = Run(example, "--steps 20 --seed 3 --samples 256 --threads 1 --json --trace trace.csv --out page.html");
+        ExampleResult result = Run(example, "--steps 20 --seed 3 --samples 256 --threads 1 --json --trace trace.csv --out page.html");
         Assert.Equal(("", 0), (result.Errors, result.ExitCode));
         JsonElement summary = JsonDocument.Parse(Assert.Single(result.Lines)).RootElement;
         Assert.Equal(Keys.Order(), summary.EnumerateObject().Select(property => property.Name).Order());
@@ -53,7 +53,7 @@ public sealed class ControlExampleTests : IDisposable
     {
         string[] digests = [.. new[] { (CSharp, 1), (FSharp, 2), (CSharp, 7) }.Select(run =>
         {
-            Result result = Run(run.Item1, $"--steps 30 --random-start --seed 11 --json --no-report --threads {run.Item2}");
+            ExampleResult result = Run(run.Item1, $"--steps 30 --random-start --seed 11 --json --no-report --threads {run.Item2}");
             return JsonDocument.Parse(result.Lines[^1]).RootElement.GetProperty("actions_sha256").GetString()!;
         })];
         Assert.Single(digests.Distinct());
@@ -63,7 +63,7 @@ public sealed class ControlExampleTests : IDisposable
     [Fact]
     public void Without_a_terminal_it_writes_lines_of_text_and_the_page()
     {
-        Result result = Run(CSharp, "--steps 16 --samples 128");
+        ExampleResult result = Run(CSharp, "--steps 16 --samples 128");
         Assert.Equal(("", 0), (result.Errors, result.ExitCode));
         Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
         foreach (string word in new[] { "16/16", "angle", "torque", "return", "µs", "pendulum.html" })
@@ -86,7 +86,7 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("leftover", "leftover")]
     public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
     {
-        Result result = Run(CSharp, arguments);
+        ExampleResult result = Run(CSharp, arguments);
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(expected, result.Errors);
         Assert.Empty(result.Lines);
@@ -97,7 +97,7 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("--trace missing/folder/trace.csv")]
     public void A_file_that_cannot_be_written_is_1_before_anything_runs(string file)
     {
-        Result result = Run(CSharp, "--steps 2 --samples 16 " + file);
+        ExampleResult result = Run(CSharp, "--steps 2 --samples 16 " + file);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("missing", result.Errors);
         Assert.Empty(result.Lines);
@@ -110,7 +110,7 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("--temperature 1e-50", "The temperature of \"pendulum\" is 1E-50.")]
     public void What_cannot_be_computed_is_1_and_says_why(string arguments, string expected)
     {
-        Result result = Run(CSharp, "--no-report " + arguments);
+        ExampleResult result = Run(CSharp, "--no-report " + arguments);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains(expected, result.Errors);
         Assert.Empty(result.Lines);
@@ -119,7 +119,7 @@ public sealed class ControlExampleTests : IDisposable
     [Fact]
     public void Help_explains_every_option_with_its_default()
     {
-        Result result = Run(FSharp, "--help");
+        ExampleResult result = Run(FSharp, "--help");
         Assert.Equal(0, result.ExitCode);
         string help = string.Join('\n', result.Lines);
         foreach (string text in new[] { "1024", "50", "0.1", "200", "pendulum.html", "--random-start", "--trace", "--json", "--no-report" })
@@ -157,30 +157,7 @@ public sealed class ControlExampleTests : IDisposable
         return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
-    private Process Start(string example, string arguments)
-    {
-        string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";
-        var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, example + ".dll"), .. arguments.Split(' ')])
-        {
-            WorkingDirectory = _folder.Path,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-        };
-        start.Environment["INFERENCE_CACHE_DIR"] = Path.Combine(_folder.Path, "cache");
-        Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        return process;
-    }
+    private Process Start(string example, string arguments) => ExampleProcess.Start(_folder, example, arguments);
 
-    private Result Run(string example, string arguments)
-    {
-        using Process process = Start(example, arguments);
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return new Result(process.ExitCode, output.Split('\n', StringSplitOptions.RemoveEmptyEntries), errors.Result);
-    }
-
-    private sealed record Result(int ExitCode, string[] Lines, string Errors);
+    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
 }
