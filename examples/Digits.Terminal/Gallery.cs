@@ -41,8 +41,8 @@ internal sealed record Gallery
         {
             Pixels = training.Pixels,
             Latents = model.Latents.Count,
-            // The metrics of a learner that maximises a bound: its negative, then the bound's parts, here log p(image) and −KL.
-            Curve = [.. model.Fitted.History.Select(point => (point.Training[0], -point.Training[1], -point.Training[2]))],
+            // The metrics of a learner that maximises a bound: its negative, then the bound's parts, here log p(image) and KL(q(z) ‖ p(z)).
+            Curve = [.. model.Fitted.History.Select(point => (point.Training[0], -point.Training[1], point.Training[2]))],
             Originals = originals,
             Restored = model.Decode(model.Encode(originals.Rows(isConditional)), isConditional ? Conditions(originals.Labels) : []),
             Samples = isConditional ? SampledWithLabels(model, seed) : SampledAndSorted(model, mapped, codes, seed),

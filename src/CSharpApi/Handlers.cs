@@ -4,8 +4,8 @@ using Microsoft.FSharp.Core;
 namespace Inference;
 
 /// <summary>
-/// Programs made from programs by changing what becomes of their sites. Handlers compose; the innermost is asked first, and the first that gives a
-/// site a value decides it. Sites are named by their paths within the program.
+/// Programs made from programs by changing what becomes of their sites. Handlers compose; the innermost is asked first, and those further out see what
+/// it made of the site. Sites are named by their paths within the program.
 /// </summary>
 public static class Handlers
 {
@@ -13,12 +13,15 @@ public static class Handlers
     /// <typeparam name="T">The program's result.</typeparam>
     /// <param name="program">What is conditioned.</param>
     /// <param name="values">Sites that the program draws, with values of their shapes.</param>
-    /// <exception cref="ModelException">When it is traced: the program does not make a site.</exception>
+    /// <exception cref="ModelException">When it is traced: the program does not make a site, or the site has a value already.</exception>
     public static Prob<T> Condition<T>(this Prob<T> program, params (string Site, Tensor Value)[] values) =>
         Handle.condition(values.ToDictionary(pair => pair.Site, pair => pair.Value), program);
 
-    /// <summary>The named sites are set from outside, Pearl's do(x): they are no random choices any more and do not weigh the run.</summary>
-    /// <inheritdoc cref="Condition{T}"/>
+    /// <summary>The named sites are set from outside, Pearl's do(x), whatever value they had: they are no random choices any more and do not weigh the run.</summary>
+    /// <typeparam name="T">The program's result.</typeparam>
+    /// <param name="program">Whose sites.</param>
+    /// <param name="values">Sites that the program makes, with values of their shapes.</param>
+    /// <exception cref="ModelException">When it is traced: the program does not make a site.</exception>
     public static Prob<T> Intervene<T>(this Prob<T> program, params (string Site, Tensor Value)[] values) =>
         Handle.intervene(values.ToDictionary(pair => pair.Site, pair => pair.Value), program);
 

@@ -164,10 +164,6 @@ type Closing private (options: CompileOptions) =
         let id =
             match x.Op with
             | Op.Dot((Semiring.MaxPlus | Semiring.LogSumExpPlus) as s, l, r, i) -> contract s l r i x inputs[0] inputs[1]
-            | Op.Convolution _ ->
-                let contraction = Contractions.ofConvolution x
-                closeNew contraction
-                ids[contraction]
             | Op.Probe _
             | Op.Check _
             | Op.Derivative _ -> inputs[0]
@@ -184,8 +180,13 @@ type Closing private (options: CompileOptions) =
             | op ->
                 let dtype = settle x.DType
 
-                tryFold op inputs x.Shape dtype
-                |> Option.defaultWith (fun () -> add op inputs x.Shape dtype x.Indices)
+                match Contractions.ofConvolution x with
+                | Some contraction ->
+                    closeNew contraction
+                    ids[contraction]
+                | None ->
+                    tryFold op inputs x.Shape dtype
+                    |> Option.defaultWith (fun () -> add op inputs x.Shape dtype x.Indices)
 
         ids[x] <- id
 

@@ -129,7 +129,8 @@ module Graph =
         let removed (n: Node) =
             match n.Op with
             | Op.Reduce(_, _, i)
-            | Op.Dot(_, _, _, i) -> i |> List.map graph.IndexOf
+            | Op.Dot(_, _, _, i)
+            | Op.Convolution(_, _, i) -> i |> List.map graph.IndexOf
             | Op.Stack i -> [ graph.IndexOf i ]
             | _ -> []
 

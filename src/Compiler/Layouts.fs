@@ -3,10 +3,11 @@ namespace Inference.Compiler
 open System.Collections.Generic
 open Inference
 
-/// How a copy of a value lies: in panels of some elements of its last axis, one panel's values one after another over all plates and
+/// How a copy of a value lies: in panels of some elements of an axis, one panel's values one after another over all plates and
 /// steps. Where the axis is no multiple of the width the last panel overlaps the one before it.
 type Panels =
     {
+        Axis: int
         Width: int
         /// Taken from memory in which lanes lie side by side, so that blocks of it are transposed.
         Transposed: bool
@@ -17,7 +18,8 @@ type LaidOut =
     {
         Graph: Graph
         Panels: IReadOnlyDictionary<int, Panels>
-        /// Contractions over plates of two values that lie in panels: their elements are lanes.
+        /// Contractions over plates of two values that lie in panels, or of one in panels and the windows of another: the elements of a
+        /// panel are lanes.
         Products: HashSet<int>
         /// What is transposed: it must lie in memory.
         Sources: HashSet<int>
@@ -62,13 +64,31 @@ module Layouts =
             | None -> false
         | _ -> false
 
+    /// The weights of convolutions over a plate.
+    let private isWeights (graph: Graph) (roles: Roles) (n: Node) =
+        match n.Op with
+        | Op.Dot(Semiring.SumProduct, [| 1; 2 |], [| 3; 4 |], held) ->
+            let y, window = graph.Nodes[n.Inputs[0]], graph.Nodes[n.Inputs[1]]
+
+            (match window.Op, laneOf graph roles (Seq.append y.Indices window.Indices) with
+             | Op.Window _, Some lane ->
+                 List.contains lane (held |> List.map graph.IndexOf)
+                 && Array.contains lane y.Indices
+                 && Array.contains lane window.Indices
+                 && y.Shape[0] >= narrowest
+             | _ -> false)
+        | _ -> false
+
+    /// The width of panels of a convolution's outputs: as many as make items for some threads.
+    let private weightsWidth (n: Node) = if n.Shape[0] / 32 * n.Shape[1] >= 16 then 32 else 16
+
     let add (graph: Graph) (scanOf: Scan -> int) : LaidOut =
         let roles = Roles.analyse graph scanOf
         let nodes = ResizeArray<Node>()
         let renamed = Array.zeroCreate<int> graph.Nodes.Length
         let panels = Dictionary<int, Panels>()
         let products, sources = HashSet<int>(), HashSet<int>()
-        let copies = Dictionary<struct (int * int), int>()
+        let copies = Dictionary<struct (int * int * int), int>()
 
         let append (n: Node) =
             nodes.Add { n with Id = nodes.Count }
@@ -91,8 +111,8 @@ module Layouts =
             | Op.Unstack _ -> append { n with Inputs = [| viewAgain n.Inputs[0] |] }
             | _ -> renamed[id]
 
-        let inPanels width id =
-            match copies.TryGetValue(struct (id, width)) with
+        let inPanels axis width id =
+            match copies.TryGetValue(struct (id, axis, width)) with
             | true, copy -> copy
             | _ ->
                 let transposed = not (liesInRows id)
@@ -103,14 +123,21 @@ module Layouts =
                 if transposed then
                     sources.Add source |> ignore
 
-                panels[copy] <- { Width = width; Transposed = transposed }
-                copies[struct (id, width)] <- copy
+                panels[copy] <- { Axis = axis; Width = width; Transposed = transposed }
+                copies[struct (id, axis, width)] <- copy
                 copy
 
         for n in graph.Nodes do
             if isProduct graph roles n then
-                let first, second = widths graph.Nodes[n.Inputs[0]] graph.Nodes[n.Inputs[1]]
-                let inputs = [| inPanels first n.Inputs[0]; inPanels second n.Inputs[1] |]
+                let a, b = graph.Nodes[n.Inputs[0]], graph.Nodes[n.Inputs[1]]
+                let first, second = widths a b
+
+                let inputs = [| inPanels (a.Shape.Length - 1) first a.Id; inPanels (b.Shape.Length - 1) second b.Id |]
+
+                renamed[n.Id] <- append { n with Inputs = inputs }
+                products.Add renamed[n.Id] |> ignore
+            elif isWeights graph roles n then
+                let inputs = [| inPanels 0 (weightsWidth n) n.Inputs[0]; renamed[n.Inputs[1]] |]
                 renamed[n.Id] <- append { n with Inputs = inputs }
                 products.Add renamed[n.Id] |> ignore
             else

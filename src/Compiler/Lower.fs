@@ -147,7 +147,7 @@ type Kernels
 
         frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
 
-    /// Where a panel begins along the last axis: the last one overlaps the one before it rather than reach behind the end.
+    /// Where a panel begins along its axis: the last one overlaps the one before it rather than reach behind the end.
     member private _.PanelStart(scope: Scope, panel: Address, width: int, length: int) : Address =
         if length % width = 0 then
             panel * int64 width
@@ -178,13 +178,12 @@ type Kernels
 
         for child in item.Children do
             let n = nodes[child.Node]
-            let width = panels[n.Id].Width
-            let last = n.Shape.Length - 1
+            let width, axis = panels[n.Id].Width, panels[n.Id].Axis
 
             match context.Storage.TryGetValue n.Id with
             | false, _ -> values.Read(scope, child, env, n.Inputs[0], Array.create n.Shape.Length (Address.Of 0L)) |> ignore
             | true, target ->
-                let counts = Array.updateAt last ((n.Shape[last] + width - 1) / width) n.Shape
+                let counts = Array.updateAt axis ((n.Shape[axis] + width - 1) / width) n.Shape
 
                 statements.Around(
                     scope,
@@ -192,7 +191,7 @@ type Kernels
                     [],
                     counts,
                     fun inner env c ->
-                        let elements = Array.updateAt last (k.PanelStart(inner, c[last], width, n.Shape[last])) c
+                        let elements = Array.updateAt axis (k.PanelStart(inner, c[axis], width, n.Shape[axis])) c
 
                         if panels[n.Id].Transposed then
                             k.TransposePanel(inner, child, env, n, width, block, lane, target, elements, c)
@@ -210,7 +209,7 @@ type Kernels
                                         "element",
                                         Bound.Fixed(int64 width),
                                         fun lanes a ->
-                                            let from = Array.updateAt last (elements[last] + a) elements
+                                            let from = Array.updateAt axis (elements[axis] + a) elements
                                             let value = values.Read(lanes, child, { env with Vectorised = true }, n.Inputs[0], from)
                                             lanes.Emitter.Append(Store(target.Buffer, values.AddressIn(target, env, c) + a, value))
                                     )
@@ -232,7 +231,7 @@ type Kernels
                     {
                         Source = source.Buffer
                         From = values.AddressIn(source, env, elements)
-                        SourceStride = Array.last source.ElementStride
+                        SourceStride = source.ElementStride[panels[n.Id].Axis]
                         Target = target.Buffer
                         To = values.AddressIn(target, env, panel)
                         TargetStride = target.IndexStride[lane]
@@ -317,11 +316,135 @@ type Kernels
 
                     let start _ = Arithmetic.identity (Buffers.ScalarOf n.DType) ReduceOp.Sum
 
-                    statements.ContractBlock(inner, env, n, loops, [||], elements, start, (fun body env r _ -> term body env r))
+                    let keep scope env c value = statements.Keep(scope, env, n, c, value)
+                    let nest scope env body = statements.Around(scope, env, loops, [||], body)
+                    statements.ContractBlock(inner, env, n, nest, elements, start, (fun body env r _ -> term body env r), keep)
             )
 
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
         let title = $"products over {frames.Names gone}"
+        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
+
+    /// The weights of convolutions over plates: each item multiplies a panel of the outputs, which are lanes, with the windows of one
+    /// channel, row by row, each time with some elements of the kernel. Sums over rows are added up in scratch, which keeps errors small.
+    member private k.Weights(item: Item, outputs: int list, gone: int list, shape: int list, outer) =
+        let number = LoopVar("item", LoopKind.Sequential)
+        let scope = Scope(Emitter(), null, null)
+        let width = panels[nodes[item.Children[0].Node].Inputs[0]].Width
+        let extents = (outputs |> List.map capacity) @ [ (shape[0] + width - 1) / width; shape[1] ]
+        let coordinates = frames.Decode(scope, number, extents)
+        let panel, channel = coordinates[outputs.Length], coordinates[outputs.Length + 1]
+        let first = k.PanelStart(scope, panel, width, shape[0])
+        let lane = Layouts.laneOf graph context.Roles gone
+        let loops = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
+
+        let at =
+            List.zip outputs (List.take outputs.Length coordinates)
+            |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
+
+        let env = { frames.Start at with Vectorised = true }
+
+        for child in item.Children do
+            let n = nodes[child.Node]
+            let y, t = nodes[n.Inputs[0]], Buffers.ScalarOf n.DType
+            let taps = shape[2] * shape[3]
+
+            let sums =
+                context.Buffers.Add
+                    {
+                        Name = $"sums of n{n.Id}"
+                        Type = t
+                        Elements = int64 (taps * width)
+                        Slack = 64L
+                        Kind = BufferKind.Temporary
+                        Scratch = true
+                        Initial = null
+                    }
+
+            let place (tap: Address[]) within = (tap[0] * int64 shape[3] + tap[1]) * int64 width + within
+
+            statements.Lanes(
+                scope,
+                "output",
+                Bound.Fixed(int64 width),
+                fun inner within ->
+                    statements.Sequential(
+                        inner,
+                        "tap",
+                        0L,
+                        Bound.Fixed(int64 taps),
+                        fun body tap -> body.Emitter.Append(Store(sums, tap * int64 width + within, Arithmetic.identity t ReduceOp.Sum))
+                    )
+
+                    statements.Sequential(
+                        inner,
+                        "row",
+                        0L,
+                        Bound.Fixed(int64 y.Shape[1]),
+                        fun inner row ->
+                            statements.Taps(
+                                inner,
+                                shape[2],
+                                shape[3],
+                                256 / width,
+                                fun inner taps ->
+                                    let nest scope env body =
+                                        statements.Sequential(
+                                            scope,
+                                            "column",
+                                            0L,
+                                            Bound.Fixed(int64 y.Shape[2]),
+                                            fun inner column ->
+                                                statements.Around(inner, env, loops, [||], fun inner env _ -> body inner env [| column |])
+                                        )
+
+                                    let term (body: Scope) env r (c: Address[]) =
+                                        values.NeedOf(y.Id, child, env)
+                                        let x = [| channel; taps[r].[0]; taps[r].[1]; row; c[0] |]
+
+                                        match context.Storage.TryGetValue y.Id with
+                                        | true, storage ->
+                                            let from = values.AddressIn(storage, env, [| panel; row; c[0] |]) + within
+                                            let factor = values.Read(body, child, env, n.Inputs[1], x)
+                                            body.Emitter.Mul(factor, body.Load(storage.Buffer, t, from, true, false))
+                                        | _ -> values.Read(body, child, env, n.Inputs[1], x)
+
+                                    let start _ = Arithmetic.identity t ReduceOp.Sum
+
+                                    let keep (inner: Scope) _ tap value =
+                                        let sofar = inner.Load(sums, t, place tap within, false, true)
+                                        inner.Emitter.Append(Store(sums, place tap within, inner.Emitter.Add(sofar, value)))
+
+                                    statements.ContractBlock(inner, env, n, nest, taps, start, term, keep)
+                            )
+                    )
+            )
+
+            match context.Storage.TryGetValue n.Id with
+            | false, _ -> ()
+            | true, storage ->
+                let zero = Address.Of 0L
+
+                statements.Sequential(
+                    scope,
+                    "output",
+                    0L,
+                    Bound.Fixed(int64 width),
+                    fun inner output ->
+                        let into = values.AddressIn(storage, env, [| first + output; channel; zero; zero |])
+
+                        statements.Lanes(
+                            inner,
+                            "tap",
+                            Bound.Fixed(int64 taps),
+                            fun body tap ->
+                                let value = body.Load(sums, t, tap * int64 width + output, false, true)
+                                body.Emitter.Append(Store(storage.Buffer, into + tap, value))
+                        )
+                )
+
+        let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
+        let title = $"weights over {frames.Names gone}"
         frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
 
     /// Kernels of an item and of what it encloses.
@@ -367,6 +490,8 @@ type Kernels
         | Some(Key.Reducing(outputs, gone, shape)) -> k.Reducing(item, outputs, gone, shape, outer)
         | Some(Key.Around index) -> k.Around(item, index, outer)
         | Some(Key.Panels indices) -> k.Panels(item, indices, outer)
+        | Some(Key.Products(outputs, gone, shape, split)) when not (panels.ContainsKey nodes[item.Children[0].Node].Inputs[1]) ->
+            k.Weights(item, outputs, gone, shape, outer)
         | Some(Key.Products(outputs, gone, shape, split)) -> k.Products(item, outputs, gone, shape, split, outer)
         | Some(Key.Within _) -> invalidOp "A loop of a kernel stands outside one."
 

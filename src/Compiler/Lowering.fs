@@ -72,7 +72,7 @@ module Lowering =
         let all = indices |> Seq.map (fun i -> i, graph.Indices[i].Capacity) |> List.ofSeq
         buffers.Allocate(name, n.DType, n.Shape, all, lane, false)
 
-    /// Panels: the address along the last axis counts them. The lane comes innermost, in whole blocks.
+    /// Panels: the address along their axis counts them. The lane comes innermost, in whole blocks.
     let private inPanels (graph: Graph) (roles: Roles) (buffers: Buffers) name (n: Node) (panels: Panels) (indices: int seq) : Storage =
         let lane = Layouts.laneOf graph roles indices
         let others = indices |> Seq.filter (fun i -> Some i <> lane) |> List.ofSeq
@@ -84,8 +84,8 @@ module Lowering =
             strides <- strides.Add(i, stride)
             stride <- stride * (if Some i = lane then roundUp capacity 16 else int64 capacity)
 
-        let last = n.Shape.Length - 1
-        let counts = Array.updateAt last ((n.Shape[last] + panels.Width - 1) / panels.Width) n.Shape
+        let count = (n.Shape[panels.Axis] + panels.Width - 1) / panels.Width
+        let counts = Array.updateAt panels.Axis count n.Shape
         let elementStride = Buffers.Strides(counts, stride)
 
         let buffer =

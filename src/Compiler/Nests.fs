@@ -73,7 +73,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         | Op.Reduce _ when item.Accumulates > 0 -> s.AccumulateInto(scope, item, env, n)
         | Op.Reduce _
         | Op.Dot _ -> statements.EmitReduction(scope, item, env, n, leading)
-        | Op.Interleave stride -> statements.EmitInterleave(scope, item, env, n, stride, leading)
+        | Op.Convolution(_, stride, _) -> statements.EmitTransposedConvolution(scope, item, env, n, stride, leading)
         | Op.ArgMax axis -> statements.EmitArgMax(scope, item, env, n, axis)
         | Op.CumSum axis -> statements.EmitCumSum(scope, item, env, n, axis)
         | Op.KthLargest k -> ranking.EmitKth(scope, item, env, n, k)

@@ -293,17 +293,23 @@ type Placement
             if waiting[r] = 0 then
                 ready.Enqueue(r, priority r)
 
-        [
-            while ready.Count > 0 do
-                let r = ready.Dequeue()
-                yield (if r < 0 then -1 - r else -1), members[r]
+        let ordered =
+            [
+                while ready.Count > 0 do
+                    let r = ready.Dequeue()
+                    yield (if r < 0 then -1 - r else -1), members[r]
 
-                for f in followers[r] do
-                    waiting[f] <- waiting[f] - 1
+                    for f in followers[r] do
+                        waiting[f] <- waiting[f] - 1
 
-                    if waiting[f] = 0 then
-                        ready.Enqueue(f, priority f)
-        ]
+                        if waiting[f] = 0 then
+                            ready.Enqueue(f, priority f)
+            ]
+
+        if ordered |> List.sumBy (snd >> Array.length) < nodes.Length then
+            Fail.model "Loops need one another's values, and none can stand first." "Carry the values in one loop."
+
+        ordered
 
     let rec placeAll (start: Item) skip (entered: Set<int>) (nodes: int[]) =
         for scan, members in grouped entered nodes do

@@ -43,7 +43,8 @@ module Roles =
     let eliminated (graph: Graph) (scanOf: Scan -> int) (n: Node) =
         match n.Op with
         | Op.Reduce(_, _, held)
-        | Op.Dot(_, _, _, held) -> held |> List.map graph.IndexOf
+        | Op.Dot(_, _, _, held)
+        | Op.Convolution(_, _, held) -> held |> List.map graph.IndexOf
         | Op.Stack i -> [ graph.IndexOf i ]
         | Op.Final(s, _) -> [ graph.Scans[scanOf s].Index ]
         | _ -> []
@@ -107,16 +108,30 @@ module Roles =
 
         let forward = reach (s.Carries |> Seq.filter (fun c -> c >= 0)) readers
         let backward = reach s.Nexts (sources graph scanOf s.Index)
-        // what a next needs but no carry reaches is off the cycle, unless it is the next itself
+        // what a next needs but no carry reaches is off the cycle
         forward.IntersectWith backward
         // what is carried belongs to the loop, whether a step reads it or not
         forward.UnionWith(s.Carries |> Seq.filter (fun c -> c >= 0))
 
-        for n in s.Nexts do
-            if Array.contains s.Index graph.Nodes[n].Indices then
-                forward.Add n |> ignore
-
         forward
+
+    /// A next value that no carry reaches belongs to the cycle all the same, unless it is on that of a loop beside it, which computes it.
+    let private addNexts (graph: Graph) (cycles: HashSet<int>[]) =
+        let isBeside k n =
+            Seq.exists
+                (fun j -> j <> k && graph.Scans[j].Index = graph.Scans[k].Index && cycles[j].Contains n)
+                (seq { 0 .. cycles.Length - 1 })
+
+        let added =
+            [
+                for k in 0 .. cycles.Length - 1 do
+                    for n in graph.Scans[k].Nexts do
+                        if Array.contains graph.Scans[k].Index graph.Nodes[n].Indices && not (isBeside k n) then
+                            k, n
+            ]
+
+        for k, n in added do
+            cycles[k].Add n |> ignore
 
     /// A loop inside another belongs to it as a whole, also what it carries beside the values that need the outer loop's.
     let private enclose (graph: Graph) (cycles: HashSet<int>[]) =
@@ -153,6 +168,9 @@ module Roles =
     /// The number of products of each element of a contraction, and of how many elements.
     let products (graph: Graph) (n: Node) =
         match n.Op with
+        | Op.Convolution _ ->
+            let y, w = graph.Nodes[n.Inputs[0]], graph.Nodes[n.Inputs[1]]
+            y.Count / y.Shape[0] * w.Count
         | Op.Dot(_, left, _, _) -> n.Count * (left |> Array.fold (fun size a -> size * graph.Nodes[n.Inputs[0]].Shape[a]) 1)
         | _ -> 0
 
@@ -213,6 +231,7 @@ module Roles =
     let analyse (graph: Graph) (scanOf: Scan -> int) : Roles =
         let users = users graph scanOf
         let cycles = graph.Scans |> Array.map (cycle graph scanOf users)
+        addNexts graph cycles
         enclose graph cycles
         let times = graph.Scans |> Array.map (fun s -> s.Index) |> Set.ofArray
 

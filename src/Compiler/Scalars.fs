@@ -34,6 +34,9 @@ module Scalars =
     let private expm1 x =
         if abs x < 1e-5 then
             x + x * x / 2.0 + x * x * x / 6.0
+        elif abs x > 1.0 then
+            // nothing cancels, and the products below would overflow far out
+            exp x - 1.0
         else
             2.0 * sinh (x / 2.0) * exp (x / 2.0)
 

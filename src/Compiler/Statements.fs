@@ -14,6 +14,13 @@ type Statements(context: Context, values: Values) =
     /// The most products of one element that are taken at once.
     let longestPart = 256
 
+    /// The most elements of a kernel that a transposed convolution takes at once: with two vectors of a tile side by side, sixteen
+    /// accumulators.
+    let mostTaps = 8
+
+    /// The most elements of a kernel whose rows are not a loop.
+    let largestKernel = 64
+
     /// An axis shorter than this is not worth vectorising by itself.
     let shortAxis = 8
 
@@ -316,17 +323,17 @@ type Statements(context: Context, values: Values) =
         | _ -> None
 
     /// Elements of a contraction that are computed at once, each with an accumulator. `term` gives a product: of which element, at
-    /// which coordinates along the reduced axes.
+    /// which coordinates of the loops that `nest` makes. `keep` takes what comes of an element.
     member s.ContractBlock
         (
             scope: Scope,
             env: Point,
             n: Node,
-            indices,
-            reduced: int[],
+            nest: Scope -> Point -> (Scope -> Point -> Address[] -> unit) -> unit,
             elements: Address[][],
             start: Address[] -> Operand,
-            term: Scope -> Point -> int -> Address[] -> Operand
+            term: Scope -> Point -> int -> Address[] -> Operand,
+            keep: Scope -> Point -> Address[] -> Operand -> unit
         ) =
         let op = s.ReduceOpOf n
 
@@ -337,15 +344,8 @@ type Statements(context: Context, values: Values) =
                 scope.Emitter.Append(Declare(total, start c))
                 total)
 
-        s.Around(
-            scope,
-            env,
-            indices,
-            reduced,
-            fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k))
-        )
-
-        Array.iter2 (fun c total -> s.Keep(scope, env, n, c, scope.Emitter.Copy total)) elements totals
+        nest scope env (fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k)))
+        Array.iter2 (fun c total -> keep scope env c (scope.Emitter.Copy total)) elements totals
 
     /// Long contractions are taken in parts, all elements a part: what the lanes hold of one part stays in the first cache. The number
     /// of parts, and their length; what is left is one more.
@@ -376,7 +376,9 @@ type Statements(context: Context, values: Values) =
                         let k = if k.Length = 1 then [| k[0] + first |] else k
                         s.Term(body, item, env, n, elements[r], k)
 
-                    s.ContractBlock(inner, env, n, held, length, elements, start inner env, term)
+                    let keep scope env c value = s.Keep(scope, env, n, c, value)
+                    let nest scope env body = s.Around(scope, env, held, length, body)
+                    s.ContractBlock(inner, env, n, nest, elements, start inner env, term, keep)
             )
 
         match s.Parts(n, reduced) with
@@ -463,21 +465,62 @@ type Statements(context: Context, values: Values) =
                 s.Keep(inner, env, n, c, value)
         )
 
-    /// Values put between one another along the last two axes.
-    member s.EmitInterleave(scope, item, env, n: Node, stride, leading) =
-        n.Inputs
-        |> Array.iteri (fun phase input ->
-            s.ForEach(
-                scope,
-                env,
-                nodes[input].Shape,
-                leading,
-                false,
-                fun inner env c ->
-                    let at axis first = c[axis] * int64 stride + Address.Of(int64 first)
-                    let value = values.Read(inner, item, env, input, c)
-                    s.Keep(inner, env, n, [| c[0]; at 1 (phase / stride); at 2 (phase % stride) |], value)
-            ))
+    /// The elements of a kernel, at most some of them at once. Large kernels take their rows in a loop.
+    member s.Taps(scope: Scope, rows: int, columns: int, most: int, body: Scope -> Address[][] -> unit) =
+        let along n = [| 0 .. n - 1 |] |> Array.map (int64 >> Address.Of)
+
+        let blocks (scope: Scope) (rows: Address[]) =
+            let taps = Array.allPairs rows (along columns) |> Array.map (fun (i, j) -> [| i; j |])
+            taps |> Array.splitInto ((taps.Length + most - 1) / most) |> Array.iter (body scope)
+
+        if rows * columns <= largestKernel then
+            blocks scope (along rows)
+        else
+            s.Sequential(scope, "tap", 0L, Bound.Fixed(int64 rows), (fun inner i -> blocks inner [| i |]))
+
+    /// A transposed convolution: the products of each value with the kernel are added to where the kernel lies over the result, some
+    /// of its elements at once, each with an accumulator. No product is with a zero.
+    member s.EmitTransposedConvolution(scope, item, env: Point, n: Node, stride, leading: Address option) =
+        let y, w = nodes[n.Inputs[0]].Shape, nodes[n.Inputs[1]].Shape
+        let nothing = Arithmetic.identity (scalarType n) ReduceOp.Sum
+        values.NeedOf(n.Id, item, env)
+
+        let put (inner: Scope) env c value =
+            match context.Storage.TryGetValue n.Id with
+            | true, storage -> inner.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
+            | _ -> ()
+
+        let sofar (inner: Scope) env c =
+            match context.Storage.TryGetValue n.Id with
+            | true, storage -> values.LoadFrom(inner, storage, env, c, false, true)
+            | _ -> nothing
+
+        let add (inner: Scope) env (channel: Address) (row: Address) (column: Address) (taps: Address[][]) =
+            let elements =
+                taps
+                |> Array.map (fun tap -> [| channel; row * int64 stride + tap[0]; column * int64 stride + tap[1] |])
+
+            let term (body: Scope) env r (k: Address[]) =
+                let weight = values.Read(body, item, env, n.Inputs[1], [| k[0]; channel; taps[r].[0]; taps[r].[1] |])
+                body.Emitter.Mul(weight, values.Read(body, item, env, n.Inputs[0], [| k[0]; row; column |]))
+
+            let nest scope env body = s.Around(scope, env, [], [| y[0] |], body)
+            s.ContractBlock(inner, env, n, nest, elements, sofar inner env, term, put)
+
+        s.ForEach(scope, env, n.Shape, leading, true, (fun inner env c -> put inner env c nothing))
+        // what meets one value stands together: its channels stay in the first cache
+        let channels = if leading.IsSome then 1 else n.Shape[0]
+
+        s.ForEach(
+            scope,
+            env,
+            [| y[1]; y[2]; channels |],
+            None,
+            true,
+            fun inner env at ->
+                let channel = leading |> Option.defaultValue at[2]
+                s.Taps(inner, w[2], w[3], mostTaps, (fun inner taps -> add inner env channel at[0] at[1] taps))
+        )
 
     /// The first position of the largest value along an axis.
     member s.EmitArgMax(scope, item, env, n: Node, axis) =

@@ -61,7 +61,6 @@ module Strategy =
         | Op.ArgMax _
         | Op.Dot _
         | Op.Convolution _
-        | Op.Interleave _
         | Op.CumSum _
         | Op.KthLargest _
         | Op.TopK _ -> false
@@ -124,21 +123,18 @@ module Strategy =
         [
             for n in graph.Nodes do
                 match n.Op with
-                | Op.Dot _ when
-                    Roles.products graph n >= Roles.manyProducts
-                    && not (Seq.isEmpty (plates n))
-                    && not (products.Contains n.Id)
-                    ->
+                | Op.Dot _
+                | Op.Convolution _ when Roles.products graph n >= Roles.manyProducts && not (Seq.isEmpty (plates n)) ->
                     let lane = plates n |> Seq.maxBy (fun i -> roles.Lane[i])
 
                     for id in n.Inputs do
-                        if unstacks lane id then
+                        if unstacks lane id && (viewed id <> id || not (products.Contains n.Id)) then
                             viewed id
                 | _ -> ()
         ]
         |> Set.ofList
 
-    /// What windows view but cannot read at affine addresses: it is laid out once.
+    /// What windows and convolutions read over again but cannot read at affine addresses: it is laid out once.
     let private windowed (graph: Graph) : Set<int> =
         let rec source id =
             let n = graph.Nodes[id]
@@ -158,7 +154,8 @@ module Strategy =
         graph.Nodes
         |> Seq.choose (fun n ->
             match n.Op with
-            | Op.Window _ -> source n.Inputs[0]
+            | Op.Window _
+            | Op.Convolution _ -> source n.Inputs[0]
             | _ -> None)
         |> Set.ofSeq
 

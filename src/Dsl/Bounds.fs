@@ -33,7 +33,10 @@ module EvidenceBound =
         if o.Order <> 1.0 && (o.Beta <> 1.0 || o.FreeNats <> 0.0 || o.Balance.HasValue) then
             Fail.model "Weights of samples know no β, no free nats and no balance." "Leave Beta, FreeNats and Balance, or take the ELBO."
 
-        if o.Balance.HasValue && (o.SampledDivergences || not (o.Balance.Value >= 0.0 && o.Balance.Value <= 1.0)) then
+        if
+            o.Balance.HasValue
+            && (o.SampledDivergences || not (o.Balance.Value >= 0.0 && o.Balance.Value <= 1.0))
+        then
             Fail.model
                 $"An objective has balance {written o.Balance.Value}."
                 "It is the prior's share of the derivatives of divergences in closed form, from 0 to 1."
@@ -124,7 +127,12 @@ module EvidenceBound =
                 for s in pair.Observed do
                     yield $"{site s}, observed"
                 for struct (q, p, e) in pair.Latent do
-                    let balance = if o.Balance.HasValue then $"; {written o.Balance.Value} of the divergence's slope to the prior" else ""
+                    let balance =
+                        if o.Balance.HasValue then
+                            $"; {written o.Balance.Value} of the divergence's slope to the prior"
+                        else
+                            ""
+
                     yield $"{site q}, prior {p.Distribution.Name}; {e}{balance}"
                 for s in pair.Auxiliary do
                     yield $"{site s}, of the guide alone"
@@ -133,20 +141,28 @@ module EvidenceBound =
             ]
         )
 
-    /// Derives the bound of a model and its guide where the program stands: plates that are open there stay free.
+    let private summands (o: Objective) (pair: Paired) : Term list =
+        Terms.ofPair (o.SampledDivergences || o.Order <> 1.0) o.Balance pair |> Terms.sumOut o.Beta pair
+
+    /// Derives the bound of a model and its guide where the program stands: plates that are open there stay free. Masks and scales are those
+    /// of the model; a guide's do not count.
     let derive (o: Objective) (model: Prob<'T>) (guide: Prob<'U>) : Prob<EvidenceBound> =
         Prob(fun c ->
             check o
             // of one sample every order is the ELBO, its divergences sampled
             let order = if o.Samples = 1 then 1.0 else o.Order
-            let pair = Pairing.trace o.Samples o.Estimators model guide c
+            let pair = Pairing.trace false o.Samples o.Estimators model guide c
             requireFit o order pair c
+
+            if pair.Enumerated.Count > 0 then
+                let formal = Pairing.trace true o.Samples o.Estimators model guide c
+                summands o formal |> List.iter (Terms.expected formal >> ignore)
 
             for site in pair.Sites do
                 c.Trace.Claim(site.Path, site.Location)
                 c.Trace.Record site
 
-            let terms = Terms.ofPair (o.SampledDivergences || o.Order <> 1.0) o.Balance pair |> Terms.sumOut o.Beta pair
+            let terms = summands o pair
 
             let expected = terms |> List.map (Terms.expected pair)
 

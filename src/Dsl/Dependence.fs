@@ -20,7 +20,8 @@ module internal Dependence =
     let private crosses (index: FreeIndex) (y: Tensor) =
         match y.Op with
         | Op.Reduce(_, _, held)
-        | Op.Dot(_, _, _, held) -> List.contains index held
+        | Op.Dot(_, _, _, held)
+        | Op.Convolution(_, _, held) -> List.contains index held
         | Op.Stack i -> obj.ReferenceEquals(i, index)
         | Op.Final(scan, _) -> obj.ReferenceEquals(scan.Index, index)
         | _ -> false

@@ -7,11 +7,9 @@ open System.Collections.Generic
 /// out see what it made of the site. Sites are named by their paths within the program that is handled.
 [<RequireQualifiedAccess>]
 module Handle =
-    let private inner (c: ProbContext) (path: string) = if c.Path = "" then path else path.Substring(c.Path.Length + 1)
-
     let private under (handler: ProbContext -> string -> SiteRequest -> SiteRequest) (body: Prob<'T>) =
         Prob<'T>(fun c ->
-            let handle (r: SiteRequest) = handler c (inner c r.Path) r
+            let handle (r: SiteRequest) = handler c (c.Within r.Path) r
             body.Run { c with Handlers = handle :: c.Handlers })
 
     /// Handles the sites that are named, each of which must occur.

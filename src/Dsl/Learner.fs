@@ -35,11 +35,11 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     let total = lazy builder.Input("total", [||], DType.F32)
     let all = Trace()
     // evaluation draws numbers of its own
-    let path = if mode = LearnerMode.Evaluate then "evaluation" else ""
+    let prefix = if mode = LearnerMode.Evaluate then "evaluation/" else ""
 
     let within trace plates =
         { ProbContext.At(Draw(seedWords, stepWords), trace, plates, []) with
-            Path = path
+            KeyPrefix = prefix
         }
 
     /// The plate of the batch. Values of a batch vary over it.

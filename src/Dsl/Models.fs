@@ -68,7 +68,7 @@ and [<Sealed>] GuidedModel<'D> internal (model: Model<'D>, guide: Guide<'D>) =
     /// The importance-weighted bound of so many samples, at least 2.
     member g.ImportanceWeighted(samples: int) : VariationalModel<'D> = g.Bound(Objective.ImportanceWeighted samples)
 
-    /// Rényi's bound of an order below 1 with so many samples, at least 2.
+    /// Rényi's bound of an order from 0 up to 1 with so many samples, at least 2.
     member g.Renyi(order: double, samples: int) : VariationalModel<'D> = g.Bound(Objective.Renyi(order, samples))
 
 /// A model of one datum: a program that draws what is latent and observes fields of the datum.

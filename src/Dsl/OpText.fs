@@ -49,7 +49,6 @@ module OpText =
         | Op.Dot(s, l, r, i) -> $"dot {s}({list l};{list r};{indices i})"
         | Op.Convolution(kind, s, i) -> $"convolution {kind}({s};{indices i})"
         | Op.Window s -> $"window({s})"
-        | Op.Interleave s -> $"interleave({s})"
         | Op.CumSum a -> $"cumsum({a})"
         | Op.TopK k -> $"top-{k}"
         | Op.KthLargest k -> $"largest-{k}"

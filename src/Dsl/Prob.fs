@@ -29,6 +29,8 @@ type SiteRecord =
 type SiteRequest =
     {
         Path: string
+        /// The plates and times that the site stands in.
+        Indices: FreeIndex list
         Location: Location
         Distribution: Distribution
         /// The value, or null while nobody has given one.
@@ -127,6 +129,8 @@ type Chains = Dictionary<string, ChainRecord>
 type ProbContext =
     {
         Path: string
+        /// What paths begin with in the keys of draws, and in these alone.
+        KeyPrefix: string
         Plates: FreeIndex list
         Times: FreeIndex list
         /// Plates and times that were open before the program was entered: factors keep them.
@@ -149,6 +153,7 @@ type ProbContext =
     static member At(source: SampleSource, trace: Trace, plates: FreeIndex list, times: FreeIndex list) =
         {
             Path = ""
+            KeyPrefix = ""
             Plates = plates
             Times = times
             Given = plates @ times
@@ -160,6 +165,9 @@ type ProbContext =
             Recorded = null
             Shared = null
         }
+
+    /// A path as it is within the program that stands here.
+    member context.Within(path: string) = if context.Path = "" then path else path.Substring(context.Path.Length + 1)
 
     member context.Enter(name: string) =
         { context with
@@ -247,7 +255,7 @@ module Prob =
     let private keyOf (c: ProbContext) path =
         match c.Source with
         | Draw(seed, step) ->
-            let struct (low, high) = Philox.hashPath path
+            let struct (low, high) = Philox.hashPath (c.KeyPrefix + path)
             let word (v: uint32) = Build.scalar DType.U32 (double v)
             let counter = [| word low; word high; step[0]; step[1] |]
             Some [| Structure.philox 0 counter seed; Structure.philox 1 counter seed |]
@@ -354,9 +362,10 @@ module Prob =
 
             r.Pass value
 
-    let private request path location distribution value =
+    let private request (c: ProbContext) (name: string) location distribution value =
         {
-            Path = path
+            Path = (c.Enter name).Path
+            Indices = c.Plates @ c.Times
             Location = location
             Distribution = distribution
             Value = value
@@ -369,19 +378,14 @@ module Prob =
         }
 
     let sampleAt (name: string) (distribution: Distribution) location =
-        Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution null))
+        Prob<Tensor>(fun c -> visit c (request c name location distribution null))
 
     /// A draw that a guide makes other draws from; no model has it.
     let auxiliaryAt (name: string) (distribution: Distribution) location =
-        Prob<Tensor>(fun c ->
-            visit
-                c
-                { request (c.Enter name).Path location distribution null with
-                    IsAuxiliary = true
-                })
+        Prob<Tensor>(fun c -> visit c { request c name location distribution null with IsAuxiliary = true })
 
     let observeAt (name: string) (distribution: Distribution) (value: Tensor) location =
-        Prob<Tensor>(fun c -> visit c (request (c.Enter name).Path location distribution value))
+        Prob<Tensor>(fun c -> visit c (request c name location distribution value))
 
     /// Multiplies the weight of the run by exp(log-weight).
     let factor (logWeight: Tensor) =

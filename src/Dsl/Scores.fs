@@ -69,12 +69,6 @@ module internal Scores =
                 $"The baseline of the site \"{q.Path}\" is {prediction}; it predicts one number."
                 "Give a scalar for each value of the site's plates."
 
-        if not (Dependence.isBefore q.Times q.Value prediction) then
-            Fail.at
-                q.Location
-                $"The baseline of the site \"{q.Path}\" reads the site's draw."
-                "Predict from what is known before the draw: otherwise the estimate is biased."
-
         match
             prediction.Indices
             |> Array.tryFind (fun i -> not (List.contains i (pair.Given @ q.Plates @ q.Times)))

@@ -181,8 +181,7 @@ module internal Tangents =
         | Op.Pad _ ->
             let inner, fill = orZeros (operand 0) tangents[0], orZeros (operand 1) tangents[1]
             Build.node x.Op [| inner; fill |] x.Shape x.DType
-        | Op.Concat _
-        | Op.Interleave _ -> Build.node x.Op (Array.map2 orZeros x.Inputs tangents) x.Shape x.DType
+        | Op.Concat _ -> Build.node x.Op (Array.map2 orZeros x.Inputs tangents) x.Shape x.DType
         | Op.ScatterAdd -> Shapes.scatterAdd (orZeros (operand 0) tangents[0]) (operand 1) (orZeros (operand 2) tangents[2])
         | Op.DynamicUpdate ->
             Shapes.dynamicUpdate (Array.skip 2 x.Inputs) (orZeros (operand 1) tangents[1]) (orZeros (operand 0) tangents[0])

@@ -54,8 +54,6 @@ type Op =
     | Convolution of ConvolutionKind * stride: int * indices: FreeIndex list
     /// From [c, H, W] to [c, i, j, a, b]: element (c, stride·a + i, stride·b + j). What compilers make of convolutions.
     | Window of stride: int
-    /// Inputs: stride² values [c, …, …]. Number stride·p + q is put at rows p, p + stride, … and columns q, q + stride, …
-    | Interleave of stride: int
     | CumSum of axis: int
     /// The positions of the k largest of a vector, largest first, equal ones in order of position, i32.
     | TopK of k: int

@@ -1,66 +1,6 @@
 namespace Inference
 
-open System
 open System.Collections.Generic
-
-/// What a score-function estimate is centred by: the nearer to the return, the smaller the variance.
-[<RequireQualifiedAccess>]
-type Baseline =
-    | Nothing
-    /// The mean of the other samples' returns; needs at least two.
-    | LeaveOneOut
-    /// A moving average of the returns, kept as a parameter `baseline.site`.
-    | MovingAverage of decay: double
-    /// A prediction of the return from what is known before the draw, such as a network's; it learns by the squared error.
-    | Learned of prediction: Tensor
-
-/// How the derivative of an expectation over a site's draws is found.
-[<RequireQualifiedAccess>]
-type Estimator =
-    /// Through the draw itself, for distributions whose draws have derivatives, straight-through ones included.
-    | Reparameterised
-    /// By ∇E[f] = E[(f − b)·∇log q] (Williams, 1992), for any distribution.
-    | Score of Baseline
-    /// Exactly: a sum over all values of a finite site.
-    | Enumerated
-
-    override e.ToString() =
-        match e with
-        | Reparameterised -> "reparameterised"
-        | Score Baseline.Nothing -> "score function"
-        | Score Baseline.LeaveOneOut -> "score function, leave-one-out baseline"
-        | Score(Baseline.MovingAverage _) -> "score function, moving-average baseline"
-        | Score(Baseline.Learned _) -> "score function, learned baseline"
-        | Enumerated -> "enumerated exactly"
-
-/// Which bound, and how it is estimated.
-[<Sealed; AllowNullLiteral>]
-type Objective() =
-    /// Draws of the guide for each datum; at least 1.
-    member val Samples = 1 with get, set
-    /// What multiplies divergences (Higgins et al., 2017).
-    member val Beta = 1.0 with get, set
-    /// Divergences count as at least so many nats for each site, on the mean over plates, steps and samples (Kingma et al., 2016).
-    member val FreeNats = 0.0 with get, set
-    /// The prior's share of the derivatives of divergences, the guide's being the rest (Hafner et al., 2021: 0.8); unset, each moves by the whole.
-    member val Balance = Nullable<double>() with get, set
-    /// Rényi's order α in [0, 1]: 1 is the ELBO, 0 the importance-weighted bound (Li and Turner, 2016).
-    member val Order = 1.0 with get, set
-    /// Whether divergences are sampled even where a closed form is known.
-    member val SampledDivergences = false with get, set
-    /// How derivatives are found, by site.
-    member val Estimators = Dictionary<string, Estimator>() with get, set
-
-    /// The evidence lower bound.
-    static member Elbo([<Runtime.InteropServices.Optional; Runtime.InteropServices.DefaultParameterValue(1)>] samples: int) =
-        Objective(Samples = samples)
-
-    /// The importance-weighted bound of so many samples (Burda et al., 2016). With a score-function estimator and a leave-one-out
-    /// baseline it is VIMCO (Mnih and Rezende, 2016).
-    static member ImportanceWeighted(samples: int) = Objective(Samples = samples, Order = 0.0)
-
-    /// Rényi's bound of an order in [0, 1].
-    static member Renyi(order: float, samples: int) = Objective(Samples = samples, Order = order)
 
 /// Values of finite sites, all at once.
 [<RequireQualifiedAccess>]
@@ -76,9 +16,11 @@ module internal Enumeration =
     /// An index over all values of a site that can be listed.
     let index (path: string) (d: Distribution) = FreeIndex(path, Extent.Fixed (count d).Value, IndexKind.Enumerated)
 
-    /// All values of a site, over its index.
-    let values (index: FreeIndex) (d: Distribution) : Tensor =
-        let position = Structure.position index
+    /// All values of a site, over its index, and formally over further indices.
+    let values (index: FreeIndex) (further: FreeIndex list) (d: Distribution) : Tensor =
+        let position =
+            further
+            |> List.fold (fun x i -> x + Build.scalar DType.I32 0.0 * Structure.position i) (Structure.position index)
 
         match d.Support with
         | Support.OneHot ->
@@ -145,8 +87,6 @@ module internal Pairing =
                 r.Location
                 $"The site \"{path}\" draws from {r.Distribution.Name}, whose draws have no derivatives, and no estimator is named for it."
                 $"Name one of: {possible r.Distribution}."
-
-    let private relative (c: ProbContext) (path: string) = if c.Path = "" then path else path.Substring(c.Path.Length + 1)
 
     /// The kinds of support that a density on one may be used with draws from the other.
     let private covers (prior: Support) (drawn: Support) =
@@ -225,9 +165,14 @@ module internal Pairing =
                 "Make each index once and use it in both."
 
     /// What becomes of the guide's sites: drawn, held constant or enumerated, as their estimators say.
-    let private ofGuide c (estimators: IReadOnlyDictionary<string, Estimator>) (chosen: Dictionary<string, Estimator>) enumerate =
+    let private ofGuide
+        (c: ProbContext)
+        (estimators: IReadOnlyDictionary<string, Estimator>)
+        (chosen: Dictionary<string, Estimator>)
+        enumerate
+        =
         fun (r: SiteRequest) ->
-            let path = relative c r.Path
+            let path = c.Within r.Path
 
             if r.IsObserved then
                 Fail.at r.Location $"The guide observes the site \"{path}\"." "Observe in the model; a guide only draws."
@@ -240,7 +185,7 @@ module internal Pairing =
             | Estimator.Score _ -> { r with IsHeld = true }
             | Estimator.Reparameterised -> r
 
-    let private lacks c (drawn: Trace) (r: SiteRequest) path =
+    let private lacks (c: ProbContext) (drawn: Trace) (r: SiteRequest) path =
         let finite =
             if (Enumeration.count r.Distribution).IsSome then
                 ", or name the estimator Enumerated to sum it out"
@@ -251,7 +196,7 @@ module internal Pairing =
             if drawn.Sites.Count = 0 then
                 "no sites"
             else
-                quoted (drawn.Sites |> Seq.map (fun s -> relative c s.Path))
+                quoted (drawn.Sites |> Seq.map (fun s -> c.Within s.Path))
 
         Fail.at
             r.Location
@@ -259,9 +204,9 @@ module internal Pairing =
             $"The guide draws {made}: draw the site there too{finite}."
 
     /// What becomes of the model's sites: those that the guide draws take its values, those left to it that are finite are enumerated.
-    let private ofModel c (estimators: IReadOnlyDictionary<string, Estimator>) (drawn: Trace) enumerate =
+    let private ofModel (c: ProbContext) (estimators: IReadOnlyDictionary<string, Estimator>) (drawn: Trace) enumerate =
         fun (r: SiteRequest) ->
-            let path = relative c r.Path
+            let path = c.Within r.Path
 
             match drawn.TryFind r.Path, estimators.TryGetValue path with
             | Some site, _ when not (isNull r.Value) ->
@@ -274,18 +219,17 @@ module internal Pairing =
             | None, _ when isNull r.Value -> lacks c drawn r path
             | None, _ -> r
 
-    let private latent c (drawn: Trace) (scored: Trace) (chosen: IReadOnlyDictionary<string, Estimator>) =
+    let private latent (c: ProbContext) (drawn: Trace) (scored: Trace) (chosen: IReadOnlyDictionary<string, Estimator>) =
         [
             for q in drawn.Sites |> Seq.filter (fun s -> not s.IsAuxiliary) do
-                let path = relative c q.Path
+                let path = c.Within q.Path
 
                 match scored.TryFind q.Path with
                 | Some p ->
                     requirePlatesFit p q path
                     struct (q, p, chosen[path])
                 | None ->
-                    let made =
-                        scored.Sites |> Seq.filter (fun s -> not s.IsObserved) |> Seq.map (fun s -> relative c s.Path)
+                    let made = scored.Sites |> Seq.filter (fun s -> not s.IsObserved) |> Seq.map (fun s -> c.Within s.Path)
 
                     Fail.at
                         q.Location
@@ -296,7 +240,16 @@ module internal Pairing =
                              $"The model's latent sites are {quoted made}.")
         ]
 
-    let trace samples (estimators: IReadOnlyDictionary<string, Estimator>) (model: Prob<'T>) (guide: Prob<'U>) (c: ProbContext) : Paired =
+    /// What is computed from the values of an enumerated site is computed once for all data. Formally, they vary over the plates and steps
+    /// that the site stands in: what mixes them can be seen.
+    let trace
+        isFormal
+        samples
+        (estimators: IReadOnlyDictionary<string, Estimator>)
+        (model: Prob<'T>)
+        (guide: Prob<'U>)
+        (c: ProbContext)
+        : Paired =
         let plate =
             if samples = 1 then
                 null
@@ -322,7 +275,9 @@ module internal Pairing =
             if not (enumerated.ContainsKey r.Path) then
                 enumerated[r.Path] <- Enumeration.index r.Path r.Distribution
 
-            { r with Value = Enumeration.values enumerated[r.Path] r.Distribution }
+            { r with
+                Value = Enumeration.values enumerated[r.Path] (if isFormal then r.Indices else []) r.Distribution
+            }
 
         let drawn = Trace()
         guide.Run { inside drawn (ofGuide c estimators chosen enumerate) with Recorded = chains } |> ignore

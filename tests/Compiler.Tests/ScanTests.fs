@@ -150,3 +150,33 @@ let ``A loop in each step that crosses a plate which the loop around it holds`` 
             b.Output("solved", L.Stack(L.Stack(solved, t), j)))
 
     Oracle.agrees program [ "x", numbers 1 20 ]
+
+[<Fact>]
+let ``A loop that carries what a loop beside it computes, in either direction`` () =
+    for length in [ 1; 3; 12 ] do
+        for backward in [ false; true ] do
+            for carriesNext in [ true; false ] do
+                for shows in [ "both"; "first"; "second" ] do
+                    let program =
+                        build $"beside {length} {backward} {carriesNext} {shows}" (fun b ->
+                            let i, t = L.PlateIndex("i", 20), L.TimeIndex("t", 6)
+                            let x = L.Unstack(L.Unstack(b.Input("x", [| 20; 6; length |], DType.F32), i), t)
+                            let start = L.Zeros length
+
+                            let finals, (carry, next) =
+                                Structure.scan t [| start |] (fun c -> let n = 0.5 * c[0] + x in [| n |], (c[0], n))
+
+                            let followed, followers =
+                                Structure.scanIn backward t [| start + 1.0 |] (fun c -> [| (if carriesNext then next else carry) |], c[0])
+
+                            let close (v: Tensor) = v.Indices |> Array.fold (fun (v: Tensor) index -> L.Stack(v, index)) v
+
+                            if shows <> "second" then
+                                b.Output("next", close next)
+                                b.Output("final", close finals[0])
+
+                            if shows <> "first" then
+                                b.Output("follower", close followers)
+                                b.Output("followed", close followed[0]))
+
+                    Oracle.agrees program [ "x", numbers 1 (20 * 6 * length) ]

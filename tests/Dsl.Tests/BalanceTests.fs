@@ -43,7 +43,8 @@ let ``A balanced divergence has the same value, and shares its slope between pri
 [<Fact>]
 let ``What has no closed form is not balanced`` () =
     let e =
-        failure (fun () -> bound (Nullable 0.8) (fun a b -> L.StudentT(L.Fill 3.0, a, L.Exp b)) (scalar 0.0) (scalar 0.0) (scalar 1.0) (scalar 0.0))
+        failure (fun () ->
+            bound (Nullable 0.8) (fun a b -> L.StudentT(L.Fill 3.0, a, L.Exp b)) (scalar 0.0) (scalar 0.0) (scalar 1.0) (scalar 0.0))
 
     Assert.Equal("The divergence of the site \"z\", of StudentT from StudentT, has no closed form to balance.", e.Problem)
 

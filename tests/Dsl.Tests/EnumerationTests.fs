@@ -251,5 +251,17 @@ let ``Steps or data that an enumerated site would mix are refused`` () =
 
     let each = L.Plate(i, L.Sample("z", L.Bernoulli(logits = scalar 0.1)))
 
+    // what is mixed may stand in the plate again
+    let shares =
+        prob {
+            let! z = L.Plate(i, L.Sample("z", L.Bernoulli(logits = scalar 0.2)))
+            let! _ = L.Plate(i, L.Observe("y", L.Normal(L.SumOver(i, z.Value), 1.0), scalar 0.2))
+            return ()
+        }
+
+    refuses "The site \"i/z\" is enumerated for each value of \"i\"; log p(i/y) mixes them." (fun () ->
+        derive (enumerating [ "i/z" ]) shares each)
+
+
     refuses "The site \"i/z\" is enumerated for each value of \"i\"; log p(y) mixes them." (fun () ->
         derive (enumerating [ "i/z" ]) total each)

@@ -123,3 +123,36 @@ let averagesTo what (expected: double[]) (estimates: double[][]) =
 
         if not (abs (m - expected[k]) <= 5.0 * error + 1e-5 * (1.0 + abs expected[k])) then
             failwith $"{what}, number {k}: {expected[k]} expected; {m} ± {error} came."
+
+/// An ELBO with estimators of sites.
+let objective samples (estimators: (string * Estimator) list) =
+    let o = Objective.Elbo samples
+
+    for site, e in estimators do
+        o.Estimators[site] <- e
+
+    o
+
+/// Every estimate of a bound averages to its exact value and gradient; returns the variances of the gradient's first number.
+let areUnbiased
+    (write: string -> unit)
+    (what: string)
+    count
+    parameters
+    (exact: Tensor list -> Tensor)
+    (cases: (string * (string * double[]) list * (Tensor list -> Prob<EvidenceBound>)) list)
+    =
+    let expected = valueAndGradient parameters exact
+
+    [
+        for name, states, bound in cases do
+            let found = estimatesFrom states count parameters bound
+            averagesTo $"{what}, {name}" expected found
+            let spread = found |> Array.skip 1 |> Array.map variance
+            let text = spread |> Array.map (fun v -> v.ToString "g3") |> String.concat ", "
+            write $"{what}, {name}: variances of the gradient {text}"
+            name, spread[0]
+    ]
+    |> Map.ofList
+
+let none, leaveOneOut = Estimator.Score Baseline.Nothing, Estimator.Score Baseline.LeaveOneOut
