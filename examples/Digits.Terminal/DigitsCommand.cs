@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
+using static Inference.Examples.Options;
 
 namespace Inference.Examples.Digits;
 
@@ -27,26 +27,8 @@ internal static class DigitsCommand
     static DigitsCommand() => Model.AcceptOnlyFromAmong(DigitsOptions.Vae, DigitsOptions.ConditionalVae);
 
     /// <summary>What the arguments ask for, or the exit code where they ask for help or for something that does not exist.</summary>
-    public static (DigitsOptions? Options, int ExitCode) Parse(string description, string[] arguments)
-    {
-        var command = new RootCommand(description)
-        {
-            Model, Epochs, Seed, Threads, Mnist, Resume, Out, NoReport, Json,
-        };
-        ParseResult parsed = command.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (ParseError error in parsed.Errors)
-            {
-                Console.Error.WriteLine(error.Message);
-            }
-
-            Console.Error.WriteLine("Run with --help for the options.");
-            return (null, ExitCode.WrongUsage);
-        }
-
-        return parsed.Action is null ? (OptionsOf(parsed), ExitCode.Success) : (null, parsed.Invoke());
-    }
+    public static (DigitsOptions? Options, int ExitCode) Parse(string description, string[] arguments) =>
+        Options.Parse(description, arguments, OptionsOf, Model, Epochs, Seed, Threads, Mnist, Resume, Out, NoReport, Json);
 
     private static DigitsOptions OptionsOf(ParseResult parsed) => new()
     {
@@ -60,46 +42,4 @@ internal static class DigitsCommand
         NoReport = parsed.GetValue(NoReport),
         Json = parsed.GetValue(Json),
     };
-
-    private static Option<T> New<T>(string name, string value, string description, T initial, Action<OptionResult>? validator = null)
-    {
-        var option = new Option<T>(name) { Description = description, HelpName = value };
-        if (initial is not null)
-        {
-            option.DefaultValueFactory = _ => initial;
-        }
-
-        if (validator is not null)
-        {
-            option.Validators.Add(validator);
-        }
-
-        return option;
-    }
-
-    private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
-
-    private static Action<OptionResult> AtLeast(int least) => result => Require(result, value => value >= least, $"at least {least}");
-
-    private static Action<OptionResult> Between(int least, int most) =>
-        result => Require(result, value => value >= least && value <= most, $"{least} to {most}");
-
-    private static void NotEmpty(OptionResult result)
-    {
-        if (result.Tokens is [{ Value: var text }] && string.IsNullOrWhiteSpace(text))
-        {
-            result.AddError($"{result.Option.Name} is \"{text}\"; expected a name.");
-        }
-    }
-
-    // Text that is no number has an error of its own already.
-    private static void Require(OptionResult result, Func<double, bool> holds, string expected)
-    {
-        if (result.Tokens is [{ Value: var text }]
-            && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double value)
-            && !(double.IsFinite(value) && holds(value)))
-        {
-            result.AddError($"{result.Option.Name} is {text}; expected {expected}.");
-        }
-    }
 }

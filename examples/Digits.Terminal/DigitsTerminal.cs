@@ -13,50 +13,12 @@ public static class DigitsTerminal
     {
         ArgumentNullException.ThrowIfNull(twin);
         (DigitsOptions? options, int exitCode) = DigitsCommand.Parse(Description, arguments);
-        if (options is null)
-        {
-            return exitCode;
-        }
-
-        using var cancellation = new CancellationTokenSource();
-        void Cancel(object? sender, ConsoleCancelEventArgs pressed)
-        {
-            // Pressed again, it ends the process at once.
-            pressed.Cancel = !cancellation.IsCancellationRequested;
-            cancellation.Cancel();
-        }
-
-        Console.CancelKeyPress += Cancel;
-        try
-        {
-            Run(options, twin, cancellation.Token);
-            return ExitCode.Success;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("Cancelled.");
-            return ExitCode.Cancelled;
-        }
-        catch (Exception failure) when (
-            failure is ModelException or ArgumentException or IOException or UnauthorizedAccessException or InvalidOperationException
-                or InvalidDataException or CheckpointException or TrainingException or OutOfMemoryException)
-        {
-            Console.Error.WriteLine(failure.Message);
-            return ExitCode.Failure;
-        }
-        finally
-        {
-            Console.CancelKeyPress -= Cancel;
-        }
+        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
     }
 
     private static void Run(DigitsOptions options, DigitsTwin twin, CancellationToken cancellation)
     {
-        if (!options.NoReport)
-        {
-            RequireWritable(options.Out);
-        }
-
+        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         (DigitSet training, DigitSet test) = options.Mnist is { } folder ? DigitSet.Mnist(folder) : DigitSet.Small();
 
         // MNIST's sizes are those of Kingma and Welling (2014).
@@ -71,17 +33,6 @@ public static class DigitsTerminal
         else
         {
             Experiment<(Tensor, Tensor)>.Run(options, twin.ConditionalVae(sizes), training, test, engine, cancellation);
-        }
-    }
-
-    // A file that cannot be written is an error before the training, not after it.
-    private static void RequireWritable(string path)
-    {
-        bool existed = File.Exists(path);
-        File.Open(path, FileMode.OpenOrCreate, FileAccess.Write).Dispose();
-        if (!existed)
-        {
-            File.Delete(path);
         }
     }
 }

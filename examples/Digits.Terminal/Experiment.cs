@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-
 namespace Inference.Examples.Digits;
 
 /// <summary>What came of a training.</summary>
@@ -31,37 +28,17 @@ internal static class Experiment<TDatum>
             CheckpointEvery = EpochsOfCheckpoint * (training.Count / BatchSize),
             Resume = options.Resume is not null,
         };
-        double seconds = 0;
-        using FittedModel<TDatum> fitted = TrainingView.Show(
-            options,
-            show => model.Fit(data, new Adam(1e-3), fit, engine, new Listener(progress => { seconds = progress.Elapsed.TotalSeconds; show(progress); }), cancellation));
+        var view = new TrainingView($"Training the {options.Model}", "negative ELBO", "digits", options.Json);
+        (FittedModel<TDatum> trained, TimeSpan time) = view.Show(options.Epochs, progress => model.Fit(data, new Adam(1e-3), fit, engine, progress, cancellation));
+        using FittedModel<TDatum> fitted = trained;
         cancellation.ThrowIfCancellationRequested();
         var result = new Result(
-            -fitted.Elbo(Dataset.Rows(test.Rows(isConditional))), -fitted.Elbo(data), seconds, DigestOf(fitted.Parameters));
+            -fitted.Elbo(Dataset.Rows(test.Rows(isConditional))), -fitted.Elbo(data), time.TotalSeconds, ParameterDigest.Of(fitted.Parameters));
         if (!options.NoReport)
         {
             DigitsPage.Write(options, Gallery.Of(fitted, training, test, isConditional, options.Seed), result, engine);
         }
 
         Console.WriteLine(options.Json ? Summary.Json(result, options) : Summary.Text(result, options));
-    }
-
-    private static string DigestOf(IReadOnlyDictionary<string, StoredTensor> parameters)
-    {
-        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] bytes = new byte[sizeof(float)];
-        foreach (double value in parameters.OrderBy(pair => pair.Key, StringComparer.Ordinal).SelectMany(pair => pair.Value.ToArray()))
-        {
-            BinaryPrimitives.WriteSingleLittleEndian(bytes, (float)value);
-            digest.AppendData(bytes);
-        }
-
-        return Convert.ToHexStringLower(digest.GetHashAndReset());
-    }
-
-    // Called on the thread that trains: no step shares a core with what is shown.
-    private sealed class Listener(Action<FitProgress> listen) : IProgress<FitProgress>
-    {
-        public void Report(FitProgress value) => listen(value);
     }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 
 namespace Inference.Examples.Digits;
 
@@ -15,22 +13,14 @@ internal static class Summary
             $"Negative ELBO {result.TestNegativeElbo:F2} nats a test digit, {result.TrainNegativeElbo:F2} a training digit; trained in {result.Seconds:F2} s.{page}");
     }
 
-    public static string Json(Result result, DigitsOptions options)
+    public static string Json(Result result, DigitsOptions options) => ExamplePage.JsonOf(json =>
     {
-        using var bytes = new MemoryStream();
-        using (var json = new Utf8JsonWriter(bytes))
-        {
-            json.WriteStartObject();
-            json.WriteString("model", options.Model);
-            json.WriteNumber("test_negative_elbo", result.TestNegativeElbo);
-            json.WriteNumber("train_negative_elbo", result.TrainNegativeElbo);
-            json.WriteNumber("epochs", options.Epochs);
-            json.WriteNumber("seconds", result.Seconds);
-            json.WriteNumber("seed", options.Seed);
-            json.WriteString("parameters_sha256", result.ParametersSha256);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(bytes.ToArray());
-    }
+        json.WriteString("model", options.Model);
+        json.WriteNumber("test_negative_elbo", result.TestNegativeElbo);
+        json.WriteNumber("train_negative_elbo", result.TrainNegativeElbo);
+        json.WriteNumber("epochs", options.Epochs);
+        json.WriteNumber("seconds", result.Seconds);
+        json.WriteNumber("seed", options.Seed);
+        json.WriteString("parameters_sha256", result.ParametersSha256);
+    });
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
+using static Inference.Examples.Options;
 
 namespace Inference.Examples.Pendulum;
 
@@ -32,26 +32,11 @@ internal static class PendulumCommand
     private static readonly Option<bool> Json = Flag("--json", "End with one line of JSON, and show nothing before it.");
 
     /// <summary>What the arguments ask for, or the exit code where they ask for help or for something that does not exist.</summary>
-    public static (PendulumOptions? Options, int ExitCode) Parse(string description, string[] arguments)
-    {
-        var command = new RootCommand(description)
-        {
-            Samples, Horizon, Noise, Temperature, Steps, Seed, RandomStart, Threads, Speed, Out, NoReport, Trace, Json,
-        };
-        ParseResult parsed = command.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (ParseError error in parsed.Errors)
-            {
-                Console.Error.WriteLine(error.Message);
-            }
-
-            Console.Error.WriteLine("Run with --help for the options.");
-            return (null, ExitCode.WrongUsage);
-        }
-
-        return parsed.Action is null ? (OptionsOf(parsed), ExitCode.Success) : (null, parsed.Invoke());
-    }
+    public static (PendulumOptions? Options, int ExitCode) Parse(string description, string[] arguments) => Options.Parse(
+        description,
+        arguments,
+        OptionsOf,
+        Samples, Horizon, Noise, Temperature, Steps, Seed, RandomStart, Threads, Speed, Out, NoReport, Trace, Json);
 
     private static PendulumOptions OptionsOf(ParseResult parsed) => new()
     {
@@ -69,50 +54,4 @@ internal static class PendulumCommand
         Trace = parsed.GetValue(Trace),
         Json = parsed.GetValue(Json),
     };
-
-    private static Option<T> New<T>(string name, string value, string description, T initial, Action<OptionResult>? validator = null)
-    {
-        var option = new Option<T>(name) { Description = description, HelpName = value };
-        if (initial is not null)
-        {
-            option.DefaultValueFactory = _ => initial;
-        }
-
-        if (validator is not null)
-        {
-            option.Validators.Add(validator);
-        }
-
-        return option;
-    }
-
-    private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
-
-    private static Action<OptionResult> AtLeast(int least) => result => Require(result, value => value >= least, $"at least {least}");
-
-    private static Action<OptionResult> Between(int least, int most) =>
-        result => Require(result, value => value >= least && value <= most, $"{least} to {most}");
-
-    private static void Positive(OptionResult result) => Require(result, value => value > 0, "above 0");
-
-    private static void NotNegative(OptionResult result) => Require(result, value => value >= 0, "0 or more");
-
-    private static void NotEmpty(OptionResult result)
-    {
-        if (result.Tokens is [{ Value: var text }] && string.IsNullOrWhiteSpace(text))
-        {
-            result.AddError($"{result.Option.Name} is \"{text}\"; expected the name of a file.");
-        }
-    }
-
-    // Text that is no number has an error of its own already.
-    private static void Require(OptionResult result, Func<double, bool> holds, string expected)
-    {
-        if (result.Tokens is [{ Value: var text }]
-            && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double value)
-            && !(double.IsFinite(value) && holds(value)))
-        {
-            result.AddError($"{result.Option.Name} is {text}; expected {expected}.");
-        }
-    }
 }

@@ -17,47 +17,13 @@ public static class PendulumTerminal
     {
         ArgumentNullException.ThrowIfNull(twin);
         (PendulumOptions? options, int exitCode) = PendulumCommand.Parse(Description, arguments);
-        if (options is null)
-        {
-            return exitCode;
-        }
-
-        using var cancellation = new CancellationTokenSource();
-        void Cancel(object? sender, ConsoleCancelEventArgs pressed)
-        {
-            // Pressed again, it ends the process at once.
-            pressed.Cancel = !cancellation.IsCancellationRequested;
-            cancellation.Cancel();
-        }
-
-        Console.CancelKeyPress += Cancel;
-        try
-        {
-            Run(options, twin, cancellation.Token);
-            return ExitCode.Success;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("Cancelled.");
-            return ExitCode.Cancelled;
-        }
-        catch (Exception failure) when (
-            failure is ModelException or ArgumentException or IOException or UnauthorizedAccessException or InvalidOperationException
-                or OutOfMemoryException)
-        {
-            Console.Error.WriteLine(failure.Message);
-            return ExitCode.Failure;
-        }
-        finally
-        {
-            Console.CancelKeyPress -= Cancel;
-        }
+        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
     }
 
     private static void Run(PendulumOptions options, PendulumTwin twin, CancellationToken cancellation)
     {
-        RequireWritable(options.NoReport ? null : options.Out);
-        RequireWritable(options.Trace);
+        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
+        ExampleProgram.RequireWritable(options.Trace);
         long start = Stopwatch.GetTimestamp();
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         using Planner planner = twin.Plan(options, engine);
@@ -83,20 +49,6 @@ public static class PendulumTerminal
         else
         {
             LiveView.Conclude(options, episode, compileSeconds, firstActionSeconds);
-        }
-    }
-
-    // A file that cannot be written is an error before the episode, not after it.
-    private static void RequireWritable(string? path)
-    {
-        if (path is not null)
-        {
-            bool existed = File.Exists(path);
-            File.Open(path, FileMode.OpenOrCreate, FileAccess.Write).Dispose();
-            if (!existed)
-            {
-                File.Delete(path);
-            }
         }
     }
 

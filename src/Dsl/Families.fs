@@ -85,6 +85,8 @@ type LowRankNormal(mean: Tensor, factor: Tensor, deviation: Tensor) =
 type private Latent =
     {
         Site: SiteRecord
+        /// The site's path within the model, wherever that is run: parameters are called by it.
+        Path: string
         /// The plates and times that parameters vary over.
         Indices: FreeIndex list
         /// From unbounded numbers of `Shape` to the site's support; null where they are the same.
@@ -137,6 +139,7 @@ type Family private () =
             }
         |> ignore
 
+        let relative (path: string) = if c.Path = "" then path else path.Substring(c.Path.Length + 1)
         let isOpen i = List.contains i c.Plates || List.contains i c.Times
 
         [
@@ -146,6 +149,7 @@ type Family private () =
                     | Some(map, shape) ->
                         {
                             Site = s
+                            Path = relative s.Path
                             Indices = s.Plates @ s.Times |> List.filter (isOpen >> not)
                             Map = map
                             Shape = shape
@@ -158,7 +162,7 @@ type Family private () =
     static let parameter (name: string) (l: Latent) (what: string) initial =
         let leading = l.Indices |> List.map (fun i -> i.Capacity) |> Array.ofList
 
-        Parameter.create $"{name}.{l.Site.Path}.{what}" (Array.append leading l.Shape) initial
+        Parameter.create $"{name}.{l.Path}.{what}" (Array.append leading l.Shape) initial
         |> unstack l.Indices
 
     static let through (map: Bijector) (d: Distribution) : Distribution = if isNull map then d else Transformed(d, map)

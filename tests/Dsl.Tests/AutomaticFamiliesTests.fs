@@ -167,3 +167,23 @@ let ``A family does not stand in a plate of data`` () =
     let data = L.PlateIndex("data", 2)
     let e = failure (fun () -> draw 1.0 2.0 (Prob.plate data (Family.MeanField("q", model))))
     Assert.Equal("The family \"q\" stands in the plate \"data\", whose values come anew with each batch.", e.Problem)
+
+[<Fact>]
+let ``Parameters have the names of their sites wherever the model is run`` () =
+    let names (place: Prob<EvidenceBound> -> Prob<EvidenceBound>) =
+        let mutable found = [||]
+
+        build "named" (fun b ->
+            let bound, _ =
+                EvidenceBound.derive (Objective.Elbo()) model (Family.MeanField("q", model))
+                |> place
+                |> draw 1.0 2.0
+
+            found <- b.Parameters([ bound.Value ], 1UL) |> Array.map Parameter.nameOf |> Array.sort
+            b.Output("bound", bound.Value))
+        |> ignore
+
+        found
+
+    Assert.Contains("q.i/z.location", names id)
+    Assert.Equal<string[]>(names id, names (Prob.named "evaluation"))

@@ -81,8 +81,8 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("--noise -1", "--noise is -1; expected above 0.")]
     [InlineData("--temperature 0", "--temperature is 0; expected above 0.")]
     [InlineData("--threads 1000000", "--threads is 1000000; expected 0 to")]
-    [InlineData("--out ", "--out is \"\"; expected the name of a file.")]
-    [InlineData("--trace ", "--trace is \"\"; expected the name of a file.")]
+    [InlineData("--out ", "--out is \"\"; expected a name.")]
+    [InlineData("--trace ", "--trace is \"\"; expected a name.")]
     [InlineData("leftover", "leftover")]
     public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
     {

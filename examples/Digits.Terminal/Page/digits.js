@@ -1,22 +1,3 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const byId = id => document.getElementById(id);
-const element = (name, attributes = {}, text) => {
-  const made = document.createElement(name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
-const drawn = (name, attributes, parent, text) => {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  if (text !== undefined) made.textContent = text;
-  parent.append(made);
-  return made;
-};
-const plain = (v, digits) => v.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
-const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 const classColour = k => `hsl(${[0, 28, 48, 95, 150, 178, 205, 235, 275, 320][k]} ${isDark() ? "75% 66%" : "78% 36%"})`;
 const conditional = data.model === "cvae";
@@ -59,81 +40,29 @@ function place(context, image, x, y, size) {
 // Words and headline figures.
 const kind = conditional ? "conditional variational autoencoder" : "variational autoencoder";
 byId("summary").textContent = `A ${kind} of ${data.mnist ? "MNIST" : "8×8 handwritten digits"}, in black and white.`;
-function figure(name, value, unit, below) {
-  const group = element("div"), dd = element("dd", {}, value);
-  if (unit) dd.append(element("small", {}, ` ${unit}`));
-  group.append(element("dt", {}, name), dd, element("dd", {}, below));
-  byId("figures").append(group);
-}
 figure("Negative ELBO, test", plain(data.test, 2), "nats", "a digit, 50 draws of the posterior");
 figure("Negative ELBO, training", plain(data.train, 2), "nats", "a digit, 50 draws of the posterior");
 figure("Training", plain(data.seconds, 2), "s", `${plain(data.epochs, 0)} epochs`);
 figure("Computed on", plain(data.threads, 0), data.threads === 1 ? "thread" : "threads", data.instructionSet);
 byId("mapnote").textContent = `of training digits, ${data.latents} numbers each, along their first two principal components${conditional ? "; the label is known, so that codes need not tell it" : ""}`;
 byId("samplenote").textContent = conditional ? "drawn for each label" : "drawn from the prior, each in the row of the class whose codes have the nearest mean";
-for (const [name, value] of [["model", data.model], ["seed", data.seed], ["numbers of a code", data.latents]]) {
-  const group = element("div");
-  group.append(element("dt", {}, name), element("dd", {}, value));
-  byId("facts").append(group);
-}
+facts([["model", data.model], ["seed", data.seed], ["numbers of a code", data.latents]]);
 byId("source").textContent = data.mnist
   ? "Data: MNIST, LeCun, Cortes and Burges."
   : "Data: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998, CC BY 4.0.";
 
 // The curves of learning.
-const series = [
-  { name: "negative ELBO", values: data.elbo, colour: "var(--accent)" },
-  { name: "reconstruction", values: data.reconstruction, colour: "var(--second)" },
-  { name: "KL", values: data.divergence, colour: "var(--third)" },
-];
-for (const s of series) {
-  s.label = element("span", { style: `--of:${s.colour}` });
-  byId("values").append(s.label);
-}
-const curve = byId("curve"), epochs = data.elbo.length;
-const stepOf = (span, count) => {
-  const raw = span / count, power = 10 ** Math.floor(Math.log10(raw));
-  return [1, 2, 5, 10].find(m => m * power >= raw * 0.999) * power;
-};
-let pointAt = () => {};
-function drawCurve() {
-  const width = curve.clientWidth, height = Math.min(320, Math.max(200, width * 0.5)), left = 36, right = 8, top = 6, floor = height - 26;
-  curve.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  curve.style.height = `${height}px`;
-  curve.setAttribute("aria-label", `The negative ELBO over ${epochs} epochs, from ${plain(data.elbo[0], 1)} to ${plain(data.elbo[epochs - 1], 1)} nats`);
-  curve.replaceChildren();
-  const step = stepOf(Math.max(...series.flatMap(s => s.values)), 6);
-  const most = step * Math.ceil(Math.max(...series.flatMap(s => s.values)) / step);
-  const x = k => left + (width - left - right) * k / Math.max(1, epochs - 1), y = v => floor - (floor - top) * v / most;
-  for (let v = 0; v <= most + 1e-9; v += step) {
-    drawn("line", { class: v ? "grid" : "axis", x1: left, x2: width - right, y1: y(v), y2: y(v) }, curve);
-    drawn("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, curve, plain(v, step < 1 ? 1 : 0));
-  }
-  const every = Math.max(1, stepOf(epochs, width < 480 ? 4 : 8));
-  for (let k = every; k <= epochs; k += every)
-    drawn("text", { x: x(k - 1), y: floor + 17, "text-anchor": "middle" }, curve, plain(k, 0));
-  for (const s of series)
-    drawn("path", { class: "line", stroke: s.colour, d: s.values.map((v, k) => `${k ? "L" : "M"}${x(k).toFixed(1)} ${y(v).toFixed(1)}`).join("") }, curve);
-  const line = drawn("line", { class: "hover", y1: top, y2: floor }, curve);
-  const dots = series.map(s => drawn("circle", { class: "dot", r: 4, fill: s.colour }, curve));
-  pointAt = pointed => {
-    const k = pointed ?? epochs - 1;
-    line.style.display = pointed === null ? "none" : "";
-    line.setAttribute("x1", x(k));
-    line.setAttribute("x2", x(k));
-    series.forEach((s, at) => {
-      dots[at].setAttribute("cx", x(k));
-      dots[at].setAttribute("cy", y(s.values[k]));
-      s.label.textContent = `${s.name} ${plain(s.values[k], 2)}`;
-    });
-  };
-  curve.onpointermove = event => {
-    const share = (event.clientX - curve.getBoundingClientRect().left - left) / (width - left - right);
-    pointAt(Math.max(0, Math.min(epochs - 1, Math.round(share * (epochs - 1)))));
-  };
-  curve.onpointerleave = () => pointAt(null);
-  pointAt(null);
-}
+const epochs = data.elbo.length;
+const drawCurve = () => chart(byId("curve"), {
+  label: `The negative ELBO over ${epochs} epochs, from ${plain(data.elbo[0], 1)} to ${plain(data.elbo[epochs - 1], 1)} nats`,
+  x: data.elbo.map((_, k) => k + 1),
+  values: byId("values"),
+  series: [
+    { name: "negative ELBO", values: data.elbo, colour: "var(--accent)" },
+    { name: "reconstruction", values: data.reconstruction, colour: "var(--second)" },
+    { name: "KL", values: data.divergence, colour: "var(--third)" },
+  ],
+});
 
 // Reconstructions beside originals, in as many columns as there is room for.
 const originals = bytesOf(data.originals), restored = bytesOf(data.restored), pairs = originals.length / pixels;
@@ -218,19 +147,4 @@ function draw() {
   drawSamples();
 }
 
-// Light and dark.
-const remembered = { get: () => { try { return localStorage.getItem("theme"); } catch { return null; } }, set: v => { try { localStorage.setItem("theme", v); } catch { /* not kept */ } } };
-if (remembered.get()) document.documentElement.dataset.theme = remembered.get();
-byId("theme").addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  remembered.set(document.documentElement.dataset.theme);
-  draw();
-});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-let lastWidth = 0;
-new ResizeObserver(() => {
-  if (byId("board").clientWidth === lastWidth) return;
-  lastWidth = byId("board").clientWidth;
-  draw();
-}).observe(byId("board"));
-draw();
+show(draw);
