@@ -33,5 +33,5 @@ let guide family =
     | _ -> Family.Flow("guide", prior)
 
 let learner family objective optimizer : Learner<Schools> =
-    Learner.maximiseAll (Record.space<Schools> ()) "eight schools" optimizer (fun context data ->
+    Learner.maximiseAll (Record.space<Schools>()) "eight schools" optimizer (fun context data ->
         EvidenceBound.derive objective (model context data) (guide family))

@@ -4,4 +4,7 @@ open Inference.Examples.EightSchools
 
 [<EntryPoint>]
 let main arguments =
-    EightSchoolsTerminal.Run(arguments, EightSchoolsTwin(Learner = EightSchools.learner, Prior = EightSchools.prior, Guide = EightSchools.guide))
+    EightSchoolsTerminal.Run(
+        arguments,
+        EightSchoolsTwin(Learner = EightSchools.learner, Prior = EightSchools.prior, Guide = EightSchools.guide)
+    )
