@@ -1,6 +1,7 @@
 /// Loops whose carried values differ in what they vary over.
 module Inference.Compiler.Tests.ScanTests
 
+open System.Collections.Generic
 open Inference
 open Inference.Compiler
 open Inference.Compiler.Tests.ProgramTests
@@ -180,3 +181,52 @@ let ``A loop that carries what a loop beside it computes, in either direction`` 
                                 b.Output("followed", close followed[0]))
 
                     Oracle.agrees program [ "x", numbers 1 (20 * 6 * length) ]
+
+/// A chain under a plate whose step has some layers of 64.
+let private layers count =
+    build $"layers {count}" (fun b ->
+        let i, t = L.PlateIndex("i", 20), L.TimeIndex("t", 4)
+        let x = L.Unstack(b.Input("x", [| 20; 64 |], DType.F32), i)
+        let w = b.Input("w", [| 64; 64 |], DType.F32)
+
+        let finals, each =
+            Structure.scan t [| x |] (fun c ->
+                let step (h: Tensor) k = L.Tanh(L.Dot(w, h) * 0.2 + 0.1 * double k)
+                let next = List.fold step c[0] [ 1..count ]
+                [| next |], L.Sum next)
+
+        b.Output("last", L.Stack(finals[0], i))
+        b.Output("each", L.Stack(L.Stack(each, t), i)))
+
+[<Theory>]
+[<InlineData(3, false)>]
+[<InlineData(4, true)>]
+let ``A step of many large contractions stands around kernels`` (count: int) (around: bool) =
+    let program = layers count
+    use engine = new Engine(EngineOptions(Cache = false, Threads = 1))
+    use executable = engine.Compile program
+    Assert.Equal(around, executable.Schedule.Contains "repeat 4 times")
+    Oracle.agrees program [ "x", numbers 1 1280; "w", numbers 2 4096 ]
+
+[<Fact>]
+let ``What no step changes is not carried`` () =
+    let program =
+        build "constant" (fun b ->
+            let t = L.TimeIndex("t", 5)
+            let x, y = b.Input("x", [| 3 |], DType.F32), b.Input("y", [| 3 |], DType.F32)
+            let finals, _ = Structure.scan t [| x; y |] (fun c -> [| L.Sin(c[0] + c[1]); c[1] |], ())
+            b.Output("moved", finals[0])
+            b.Output("held", finals[1]))
+
+    use engine = new Engine(EngineOptions(Cache = false, Threads = 1))
+    let graph = (Compile.close engine.CompileOptions program).Graph
+    Assert.Equal(1, (Assert.Single graph.Scans).Inits.Length)
+    Oracle.agrees program [ "x", numbers 1 3; "y", numbers 2 3 ]
+
+[<Fact>]
+let ``Exponentials less one, far out`` () =
+    let program = build "expm1" (fun b -> b.Output("y", L.Expm1(b.Input("x", [| 6 |], DType.F32))))
+    let x = [| -2000.0; -90.0; -1.5; -1e-6; 1.5; 80.0 |]
+    Oracle.agrees program [ "x", x ]
+    let struct (outputs, _) = Interpreter.Run(program, Dictionary(dict [ "x", x ]), Dictionary(), true)
+    Assert.Equal(-1.0, outputs["y"].[0])
