@@ -1,0 +1,259 @@
+namespace Inference
+
+open System
+
+/// A finite process as programs that tabulate it: the specification, evaluated at every state and action at once.
+type TableProgram =
+    {
+        /// Inputs: settings. Outputs: next, stray, strayValue, probability [actions, outcomes, states]; reward [actions, states]; where there are such
+        /// parts prior (log-weights, [actions, states]), ends and terminal [states].
+        Steps: Program
+        /// Outputs: next, stray, strayValue and probability [outcomes]. None where the process has no start.
+        Start: Program option
+        /// The numbers that each program gives, read into a process.
+        Read: Func<Func<string, double[]>, Func<string, double[]>, FiniteMdp>
+        SettingsSpace: Space
+        States: int
+        Actions: int
+        /// Joint values of the sites that a step draws.
+        Outcomes: int
+    }
+
+/// Tabulates a finite process: a plate over each number of the state and of the action, and an index over the values of each site
+/// that a step draws.
+[<RequireQualifiedAccess>]
+module FiniteTables =
+    /// The most numbers in a table.
+    let private capacity = 1L <<< 28
+
+    /// How many values a site takes, and the value at a position.
+    let private values (d: Distribution) : (int * (Tensor -> Tensor)) option =
+        let asDrawn (x: Tensor) = Build.convert d.DType x
+
+        match d.Support with
+        | Support.Integers(Some n) when d.Shape.Length = 0 -> Some(n, asDrawn)
+        | Support.Binary when d.Shape.Length = 0 -> Some(2, asDrawn)
+        | Support.OneHot when d.Shape.Length = 1 -> Some(d.Shape[0], oneHot (Build.constantOf d.DType d.Shape [| 0.0 |]))
+        | Support.Point -> d.Closed Statistic.Mean |> Option.map (fun x -> 1, (fun _ -> x))
+        | Support.Integers _
+        | Support.Binary
+        | Support.OneHot
+        | Support.Real
+        | Support.Positive
+        | Support.UnitInterval
+        | Support.Interval _
+        | Support.Simplex -> None
+
+    /// Refuses sites that have no finite list of values, each where it stands.
+    let private requireFinite part (mdp: Mdp<'S, 'A, 'G>) (program: Prob<'T>) =
+        let _, trace = Prob.trace (fun _ d -> d.Typical) program
+
+        for site in trace.Sites do
+            if not (List.isEmpty (site.Plates @ site.Times)) then
+                Fail.at
+                    site.Location
+                    $"The {part} of \"{mdp.Name}\" draws \"{site.Path}\" within a plate or chain, which exact solutions do not enumerate."
+                    "Draw each value by a site of its own."
+
+            if (values site.Distribution).IsNone then
+                Fail.at
+                    site.Location
+                    $"The {part} of \"{mdp.Name}\" draws \"{site.Path}\" from a {site.Distribution.Name}, whose values cannot be listed."
+                    "Draw from Categorical or Bernoulli for an exact solution, or plan by sampling: Plan(new Mppi(), engine)."
+
+    /// A program's value at every joint value of its sites, the indices of these, and the joint probability.
+    let private enumerate (program: Prob<'T>) : 'T * FreeIndex list * Tensor =
+        let indices = ResizeArray<FreeIndex>()
+
+        let choose path d =
+            match values d with
+            | Some(n, value) ->
+                let index = FreeIndex(path, Extent.Fixed n, IndexKind.Enumerated)
+                indices.Add index
+                value (Structure.position index)
+            | None -> Fail.model $"\"{path}\" draws from a {d.Name}, whose values cannot be listed." "Draw from Categorical or Bernoulli."
+
+        let value, trace = Prob.trace (fun path d -> choose path d) program
+
+        let probability =
+            trace.Sites
+            |> Seq.fold (fun total site -> total + Build.convert DType.F32 site.LogDensity.Value) (Build.scalar DType.F32 0.0)
+            |> exp
+
+        value, List.ofSeq indices, probability
+
+    let private capacityOf (indices: FreeIndex list) = indices |> List.fold (fun n (i: FreeIndex) -> n * int64 i.Capacity) 1L
+
+    /// Indices become one axis each group, outermost first.
+    let private table (groups: FreeIndex list list) (x: Tensor) =
+        let stacked = List.foldBack Structure.stack (List.concat groups) x
+        Shapes.reshape [| for g in groups -> int (capacityOf g) |] stacked
+
+    let private outputs (b: ProgramBuilder) (space: Space) groups (next: 'S) probability =
+        let count, stray, value = FiniteSpace.count space next
+        b.Output("next", table groups count)
+        b.Output("stray", table groups stray)
+        b.Output("strayValue", table groups value)
+        b.Output("probability", table groups probability)
+
+    let private plates space =
+        FiniteSpace.indices (fun name n -> FreeIndex(name, Extent.Fixed n, IndexKind.Plate)) space
+
+    /// The time is an input that nothing may read: a table holds at every step.
+    let private requireStationary (mdp: Mdp<'S, 'A, 'G>) (time: Tensor) (program: Program) =
+        let reads x =
+            Traverse.postOrder [ x ] |> Array.exists (fun node -> obj.ReferenceEquals(node, time))
+
+        if program.Outputs |> Array.exists (snd >> reads) then
+            Fail.model
+                $"\"{mdp.Name}\" reads the time, and its tables would differ from step to step."
+                "Make the time a [Discrete(n)] field of the state, and let the step count it."
+
+    let private stepProgram (mdp: Mdp<'S, 'A, 'G>) (prior: ('S -> 'A -> Tensor) option) =
+        let b = ProgramBuilder(mdp.Name + " tables")
+        let settings = b.Input("settings", [| max 1 mdp.SettingsSpace.Count |], DType.F32)
+        let time = b.Input("time", [||], DType.F32)
+        let states, actions = plates mdp.StateSpace, plates mdp.ActionSpace
+        let s: 'S = FiniteSpace.ofIndices mdp.StateSpace states
+        let a: 'A = FiniteSpace.ofIndices mdp.ActionSpace actions
+        let g: 'G = Flat.toRecord mdp.SettingsSpace settings
+        let step = Mdp.stepOf mdp s a g time
+        requireFinite "step" mdp step
+        let next, sites, probability = enumerate step
+        let entries = capacityOf states * capacityOf actions * capacityOf sites
+
+        if entries > capacity then
+            Fail.model
+                $"The tables of \"{mdp.Name}\" need {entries} entries ({capacityOf states} states × {capacityOf actions} actions × {capacityOf sites} outcomes), some {entries * 16L / 1_000_000_000L} GB."
+                $"Keep them below {capacity}: fewer values of fields, or fewer sites in a step."
+
+        outputs b mdp.StateSpace [ actions; sites; states ] next probability
+
+        b.Output(
+            "reward",
+            (Mdp.part mdp "Reward" mdp.Reward) s a g time
+            |> Build.convert DType.F32
+            |> table [ actions; states ]
+        )
+
+        prior
+        |> Option.iter (fun f ->
+            let weight = f s a
+
+            if not weight.IsScalar then
+                Fail.model
+                    $"The prior policy of \"{mdp.Name}\" must be a scalar; {Fail.shape weight.Shape} came."
+                    "Give one log-weight for a state and an action."
+
+            b.Output("prior", weight |> Build.convert DType.F32 |> table [ actions; states ]))
+
+        mdp.Termination
+        |> Option.iter (fun test ->
+            let ends = Build.select (test s g) (Build.scalar DType.F32 1.0) (Build.scalar DType.F32 0.0)
+            b.Output("ends", table [ states ] ends))
+
+        mdp.TerminalValue
+        |> Option.iter (fun value -> b.Output("terminal", value s g |> Build.convert DType.F32 |> table [ states ]))
+
+        let program = b.Build()
+        requireStationary mdp time program
+        program, int (capacityOf sites)
+
+    let private startProgram (mdp: Mdp<'S, 'A, 'G>) (start: Prob<'S>) =
+        requireFinite "start" mdp start
+        let b = ProgramBuilder(mdp.Name + " start")
+        let state, sites, probability = enumerate start
+        outputs b mdp.StateSpace [ sites ] state probability
+        b.Build()
+
+    /// Refuses a state that the process may come to and that is none of its values.
+    let private requireInside (mdp: Mdp<'S, 'A, 'G>) (from: int -> string) (read: Func<string, double[]>) =
+        let stray, values, probability =
+            read.Invoke "stray", read.Invoke "strayValue", read.Invoke "probability"
+
+        match Seq.tryFind (fun k -> stray[k] >= 0.0 && probability[k] > 0.0) (seq { 0 .. stray.Length - 1 }) with
+        | Some k ->
+            let field, count = FiniteSpace.field mdp.StateSpace (int stray[k])
+
+            Fail.model
+                $"{from k} the field \"{field}\" becomes {values[k]}; its values are 0 … {count - 1}."
+                "Hold the next state to its field's values, as Clip does, or give the field more."
+        | None -> ()
+
+    let private read
+        (mdp: Mdp<'S, 'A, 'G>)
+        states
+        actions
+        outcomes
+        (steps: Func<string, double[]>)
+        (start: Func<string, double[]>)
+        : FiniteMdp =
+        Fail.within mdp.Name (fun () ->
+            let at k =
+                $"The step of \"{mdp.Name}\" from {FiniteSpace.label mdp.StateSpace (k % states)} by {FiniteSpace.label mdp.ActionSpace (k / states / outcomes)}:"
+
+            requireInside mdp at steps
+            let next, probability = steps.Invoke "next", steps.Invoke "probability"
+
+            let starts =
+                if isNull start then
+                    null
+                else
+                    requireInside mdp (fun _ -> $"The start of \"{mdp.Name}\":") start
+                    let p = Array.zeroCreate<double> states
+
+                    Array.iter2
+                        (fun (s: double) q ->
+                            if q > 0.0 then
+                                p[int s] <- p[int s] + q)
+                        (start.Invoke "next")
+                        (start.Invoke "probability")
+
+                    let sum = Array.sum p
+                    p |> Array.map (fun x -> x / sum)
+
+            let prior (weights: double[]) =
+                Array.init (actions * states) (fun k ->
+                    let row = Seq.init actions (fun a -> weights[a * states + k % states])
+                    let largest = Seq.max row
+                    exp (weights[k] - largest) / Seq.sumBy (fun w -> exp (w - largest)) row)
+
+            let parts: FiniteMdp =
+                {
+                    Name = mdp.Name
+                    States = states
+                    Actions = actions
+                    Successors = 1
+                    Next = [||]
+                    Probability = [||]
+                    Reward = steps.Invoke "reward"
+                    Prior = steps.Invoke "prior" |> fun w -> if isNull w then null else prior w
+                    Ends = steps.Invoke "ends" |> fun e -> if isNull e then null else Array.map (fun x -> x > 0.5) e
+                    TerminalValue = steps.Invoke "terminal"
+                    Start = starts
+                    Discount = mdp.Discount
+                    StateSpace = mdp.StateSpace
+                    ActionSpace = mdp.ActionSpace
+                }
+
+            FiniteMdp.assemble parts (fun s a ->
+                Array.init outcomes (fun k ->
+                    let place = (a * outcomes + k) * states + s
+                    struct (int next[place], probability[place]))))
+
+    /// The programs that tabulate a process. `prior` gives log-weights of actions in states, which need not be normalised.
+    let derive (prior: ('S -> 'A -> Tensor) option) (mdp: Mdp<'S, 'A, 'G>) : TableProgram =
+        Fail.within mdp.Name (fun () ->
+            let states = FiniteSpace.require "state" mdp.StateSpace
+            let actions = FiniteSpace.require "action" mdp.ActionSpace
+            let steps, outcomes = stepProgram mdp prior
+
+            {
+                Steps = steps
+                Start = mdp.Start |> Option.map (startProgram mdp)
+                Read = Func<_, _, _>(read mdp states actions outcomes)
+                SettingsSpace = mdp.SettingsSpace
+                States = states
+                Actions = actions
+                Outcomes = outcomes
+            })

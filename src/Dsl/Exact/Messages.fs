@@ -1,0 +1,163 @@
+namespace Inference
+
+open System
+
+/// What a finite process's programs are compiled for: its sizes. The numbers are inputs, written once.
+type TableShape =
+    {
+        States: int
+        Actions: int
+        Successors: int
+        /// Whether the prior policy is uniform, and no input.
+        Uniform: bool
+        /// Whether no state ends an episode.
+        Endless: bool
+    }
+
+    static member Of(mdp: FiniteMdp) =
+        {
+            States = mdp.States
+            Actions = mdp.Actions
+            Successors = mdp.Successors
+            Uniform = isNull mdp.Prior
+            Endless = isNull mdp.Ends
+        }
+
+/// A process's tables as inputs of a program, each seen from one state: free in the plate `State`.
+type internal Tables =
+    {
+        State: FreeIndex
+        /// [A, B]
+        Next: Tensor
+        /// [A, B]
+        Probability: Tensor
+        /// [A]
+        Prior: Tensor
+        /// A value that is 0 where the episode has ended.
+        Ended: Tensor -> Tensor
+    }
+
+/// Programs that pass messages: one run, one sweep over all states.
+[<RequireQualifiedAccess>]
+module Messages =
+    /// A table whose last axis is the states, seen from a state: the axis becomes the plate.
+    let private fromState (state: FreeIndex) (x: Tensor) =
+        let axes = x.Shape.Length
+        Structure.unstack state (Shapes.transpose [| yield axes - 1; yield! seq { 0 .. axes - 2 } |] x)
+
+    /// What holds for each state, as a table whose last axis is the states.
+    let private overStates (state: FreeIndex) (x: Tensor) =
+        let rows = Structure.stack state x
+        let axes = rows.Shape.Length
+        Shapes.transpose [| yield! seq { 1 .. axes - 1 }; yield 0 |] rows
+
+    let private reward (b: ProgramBuilder) (shape: TableShape) (t: Tables) =
+        fromState t.State (b.Input("reward", [| shape.Actions; shape.States |], DType.F32))
+
+    let internal tables (b: ProgramBuilder) (shape: TableShape) : Tables =
+        let state = FreeIndex("state", Extent.Fixed shape.States, IndexKind.Plate)
+        let size = [| shape.Actions; shape.Successors; shape.States |]
+
+        {
+            State = state
+            Next = fromState state (b.Input("next", size, DType.I32))
+            Probability = fromState state (b.Input("probability", size, DType.F32))
+            Prior =
+                if shape.Uniform then
+                    Build.constantOf DType.F32 [| shape.Actions |] [| 1.0 / double shape.Actions |]
+                else
+                    fromState state (b.Input("prior", [| shape.Actions; shape.States |], DType.F32))
+            Ended =
+                if shape.Endless then
+                    id
+                else
+                    let ends = fromState state (b.Input("ends", [| shape.States |], DType.F32))
+                    fun x -> Build.select (less (number ends 0.5) ends) (number x 0.0) x
+        }
+
+    let private valueState (b: ProgramBuilder) (shape: TableShape) = b.State("value", [| shape.States |], DType.F32, [| 0.0 |])
+
+    /// max |V′ − V| over states.
+    let private residual (t: Tables) (value: Tensor) (next: Tensor) =
+        Structure.max [||] [ t.State ] (abs (next - Structure.unstack t.State value))
+
+    let private keep (b: ProgramBuilder) (t: Tables) value next =
+        b.Output("residual", residual t value next)
+        b.Next(value, Structure.stack t.State next)
+
+    /// One sweep of value iteration. State: value [S]. Output: residual, max |V′ − V|. Under Boltzmann sweeps may run in circles, and the value moves
+    /// by a share of the way: an input.
+    let sweep (backup: Backup) (shape: TableShape) : Program =
+        let b = ProgramBuilder "value iteration"
+        let t = tables b shape
+        let value = valueState b shape
+        let q = SoftBellman.action backup (reward b shape t) t.Probability (Shapes.gather value t.Next)
+        let next = t.Ended(SoftBellman.state backup t.Prior q)
+
+        match backup.Semantics with
+        | PlanningSemantics.Boltzmann ->
+            let share = b.Input("share", [||], DType.F32)
+            let before = Structure.unstack t.State value
+            b.Output("residual", residual t value next)
+            b.Next(value, Structure.stack t.State (before + share * (next - before)))
+        | _ -> keep b t value next
+
+        b.Build()
+
+    /// One sweep that shows what it finds. State: value [S]. Outputs: residual; q, policy and its cost [A, S] by the value before the sweep.
+    let decide (backup: Backup) (shape: TableShape) : Program =
+        let b = ProgramBuilder "policy"
+        let t = tables b shape
+        let value = valueState b shape
+        let q = SoftBellman.action backup (reward b shape t) t.Probability (Shapes.gather value t.Next)
+        keep b t value (t.Ended(SoftBellman.state backup t.Prior q))
+        b.Output("q", overStates t.State q)
+        b.Output("policy", overStates t.State (SoftBellman.policy backup t.Prior q))
+        b.Output("cost", overStates t.State (SoftBellman.cost backup t.Prior q (SoftBellman.state backup t.Prior q)))
+        b.Build()
+
+    /// One sweep of the evaluation of a policy and its cost [A, S]. State: value [S]. Output: residual.
+    let evaluate (backup: Backup) (shape: TableShape) : Program =
+        let b = ProgramBuilder "policy evaluation"
+        let t = tables b shape
+        let policy = fromState t.State (b.Input("policy", [| shape.Actions; shape.States |], DType.F32))
+        let cost = fromState t.State (b.Input("cost", [| shape.Actions; shape.States |], DType.F32))
+        let value = valueState b shape
+        let q = SoftBellman.action backup (reward b shape t) t.Probability (Shapes.gather value t.Next)
+        keep b t value (t.Ended(SoftBellman.evaluate policy cost q))
+        b.Build()
+
+    /// One step of the forward messages: the mass of each state moves to its successors. Inputs: policy [A, S]; value [S], of the states after the
+    /// step, which counts under the exact posterior alone. State: mass [S]. Outputs: total, the mass after the step; reward, what the step earned.
+    let forward (backup: Backup) (shape: TableShape) : Program =
+        let b = ProgramBuilder "forward messages"
+        let t = tables b shape
+        let policy = fromState t.State (b.Input("policy", [| shape.Actions; shape.States |], DType.F32))
+        let values = b.Input("value", [| shape.States |], DType.F32)
+        let mass = b.State("mass", [| shape.States |], DType.F32, [| 0.0 |])
+        let own = t.Ended(Structure.unstack t.State mass)
+        let moves = SoftBellman.successors backup t.Probability (Shapes.gather values t.Next)
+        let flow = moves * Structure.restore [| 1 |] moves.Shape (policy * Build.fill policy.Shape own)
+        let entries = shape.States * shape.Actions * shape.Successors
+        let flat x = Shapes.reshape [| entries |] (Structure.stack t.State x)
+
+        let next =
+            Shapes.scatterAdd (Build.constantOf DType.F32 [| shape.States |] [| 0.0 |]) (flat t.Next) (flat flow)
+
+        b.Output("total", Structure.sum [| 0 |] [] next)
+        b.Output("reward", Structure.sum [||] [ t.State ] (own * Structure.sum [| 0 |] [] (policy * reward b shape t)))
+        b.Next(mass, next)
+        b.Build()
+
+    /// One sweep of how many steps are to come, expected under a policy [A, S] and, for the exact posterior, the dynamics inferred with the value
+    /// [S]. State: steps [S]. Output: residual.
+    let duration (backup: Backup) (shape: TableShape) : Program =
+        let b = ProgramBuilder "expected duration"
+        let t = tables b shape
+        let policy = fromState t.State (b.Input("policy", [| shape.Actions; shape.States |], DType.F32))
+        let values = b.Input("value", [| shape.States |], DType.F32)
+        let steps = b.State("steps", [| shape.States |], DType.F32, [| 0.0 |])
+        let moves = SoftBellman.successors backup t.Probability (Shapes.gather values t.Next)
+        let later = Structure.sum [| 1 |] [] (moves * Shapes.gather steps t.Next)
+        keep b t steps (t.Ended(1.0 + Structure.sum [| 0 |] [] (policy * later)))
+        b.Build()

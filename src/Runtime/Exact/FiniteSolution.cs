@@ -1,0 +1,267 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace Inference;
+
+/// <summary>
+/// What is optimal in a finite process: the value V, the quality Q and the policy π of every state, solved exactly; and what comes of
+/// acting so.
+/// </summary>
+/// <remarks>
+/// States and actions are counted as <see cref="FiniteSpace"/> does, the last field's values varying fastest. All numbers are in units of
+/// reward. Times matter for a finite horizon alone: it has a policy for each time, and others one for all. For one thread at a time.
+/// </remarks>
+public sealed partial class FiniteSolution : IDisposable
+{
+    private readonly Engine _engine;
+    private readonly FiniteSolver _solver;
+    private readonly FiniteMessages _messages;
+    private readonly string _why;
+    private readonly float[] _action;
+
+    /// <summary>Solves a process.</summary>
+    /// <param name="optimal">The process and what optimal means.</param>
+    /// <param name="method">How its messages are passed; null: chosen by the process, see <see cref="Explain"/>.</param>
+    /// <param name="engine">The machine that sweeps run on. It outlives the solution.</param>
+    /// <exception cref="ModelException">A value would be infinite, or an option is out of its range.</exception>
+    /// <exception cref="InvalidOperationException">Sweeps do not converge.</exception>
+    public FiniteSolution(FiniteOptimal optimal, ExactMethod? method, Engine engine)
+    {
+        ArgumentNullException.ThrowIfNull(optimal);
+        ArgumentNullException.ThrowIfNull(engine);
+        (Process, _engine) = (optimal.Mdp, engine);
+        Method = method ?? new ValueIteration();
+        _why = method is null ? Reason(optimal.Mdp) : "asked for";
+        Validate(Method);
+        if (Method is not BackwardInduction)
+        {
+            RequireFiniteValue(Process);
+        }
+
+        Warnings = WarningsOf(Process);
+        foreach (string warning in Warnings)
+        {
+            engine.Logger.LogWarning("{Warning}", warning);
+        }
+
+        _action = new float[Process.ActionSpace.Count];
+        _solver = new FiniteSolver(engine, Process, new Backup(optimal.Semantics, Method.Hard ? 0 : optimal.Temperature, Process.Discount));
+        try
+        {
+            _messages = Pass();
+            ErrorBound = Bound();
+        }
+        catch
+        {
+            _solver.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The process as numbers.</summary>
+    public FiniteMdp Process { get; }
+
+    /// <summary>How it was solved.</summary>
+    public ExactMethod Method { get; }
+
+    /// <summary>The steps of a finite horizon, or null.</summary>
+    public int? Horizon => _messages.Steps;
+
+    /// <summary>Sweeps over all states.</summary>
+    public int Sweeps => _solver.Sweeps;
+
+    /// <summary>Policies that were evaluated; 0 unless by policy iteration.</summary>
+    public int Improvements { get; private set; }
+
+    /// <summary>max |V′ − V| over states in the last sweep; 0 for a finite horizon.</summary>
+    public double Residual => _messages.Residual;
+
+    /// <summary>
+    /// How far any value may be from the solution, rounding included; null where no bound is claimed: Boltzmann over an infinite horizon, and
+    /// where neither a discount nor further sweeps prove one. For a finite horizon it is what rounding may have added up to.
+    /// </summary>
+    public double? ErrorBound { get; }
+
+    /// <summary>What may be a slip: states that no episode comes to.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>V of all states at a time.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The horizon has no such time.</exception>
+    public ReadOnlySpan<double> Values(int time = 0) => _messages.Values[TimeOf(time, _messages.Values.Length)];
+
+    /// <summary>V of a state: its numbers, field after field.</summary>
+    /// <exception cref="ArgumentException">The state is none of the process.</exception>
+    public double Value(ReadOnlySpan<float> state, int time = 0) => Values(time)[StateOf(state)];
+
+    /// <summary>Q of every action in a state.</summary>
+    /// <inheritdoc cref="Value"/>
+    public double[] Q(ReadOnlySpan<float> state, int time = 0) => Row(_messages.Qualities, StateOf(state), time);
+
+    /// <summary>π: the probability of every action in a state.</summary>
+    /// <inheritdoc cref="Value"/>
+    public double[] Probabilities(ReadOnlySpan<float> state, int time = 0) => Row(_messages.Policies, StateOf(state), time);
+
+    /// <summary>Q of every action in a state by its count.</summary>
+    public double[] Q(int state, int time = 0) => Row(_messages.Qualities, state, time);
+
+    /// <summary>π: the probability of every action in a state by its count.</summary>
+    public double[] Probabilities(int state, int time = 0) => Row(_messages.Policies, state, time);
+
+    /// <summary>The most probable action in a state, the first of equal ones: its numbers, field after field.</summary>
+    /// <returns>A span that holds until the next call.</returns>
+    /// <inheritdoc cref="Value"/>
+    public ReadOnlySpan<float> Act(ReadOnlySpan<float> state, int time = 0)
+    {
+        int[] numbers = FiniteSpace.valuesAt(Process.ActionSpace, Best(Row(_messages.Policies, StateOf(state), time)));
+        for (int k = 0; k < numbers.Length; k++)
+        {
+            _action[k] = numbers[k];
+        }
+
+        return _action;
+    }
+
+    /// <summary>The derivation, the method and why, what it has found and how sure that is; then the compiled sweep.</summary>
+    public string Explain()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"== Finite process \"{Process.Name}\"");
+        text.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"{Process.States} states, {Process.Actions} actions, at most {Process.Successors} successors of each");
+        text.AppendLine($"prior policy: {(Process.Prior is null ? "uniform" : "given")}");
+        text.AppendLine().AppendLine("== Equations").Append(SoftBellman.text(_solver.Backup));
+        if (Process.Ends is not null)
+        {
+            text.AppendLine("  V(s) = 0 where the episode has ended: the reward of the step that leads there counts");
+        }
+
+        text.AppendLine().AppendLine("== Method").AppendLine($"{Method.Name}, {_why}: {Course()}").AppendLine(Certainty());
+        foreach (string warning in Warnings)
+        {
+            text.AppendLine($"warning: {warning}");
+        }
+
+        return text.AppendLine().AppendLine("== Sweep").Append(_solver.Decide.Explain()).ToString();
+    }
+
+    /// <summary>Frees what is compiled. The engine stays.</summary>
+    public void Dispose()
+    {
+        _solver.Dispose();
+        _forward?.Dispose();
+        _inferred?.Dispose();
+    }
+
+    private static int Best(double[] probabilities) => Array.IndexOf(probabilities, probabilities.Max());
+
+    private static string Reason(FiniteMdp process) =>
+        process.Discount < 1
+            ? "chosen because the process is finite and discounted"
+            : "chosen because the process is finite and every state can come to an end";
+
+    private static void Validate(ExactMethod method)
+    {
+        (string option, double value, bool holds, string mend) = method switch
+        {
+            BackwardInduction m => ("BackwardInduction.Steps", m.Steps, m.Steps >= 1, "Go back from at least 1 step."),
+            ValueIteration m when m.MaximumSweeps < 1 => ("ValueIteration.MaximumSweeps", m.MaximumSweeps, false, "Allow at least 1 sweep."),
+            ValueIteration m => ("ValueIteration.Tolerance", m.Tolerance, m.Tolerance > 0, "Choose it above 0."),
+            PolicyIteration m when m.MaximumSweeps < 1 => ("PolicyIteration.MaximumSweeps", m.MaximumSweeps, false, "Allow at least 1 sweep."),
+            PolicyIteration m => ("PolicyIteration.Tolerance", m.Tolerance, m.Tolerance > 0, "Choose it above 0."),
+            _ => throw new ArgumentException($"{method.Name} is no method for finite processes.", nameof(method)),
+        };
+        if (!holds)
+        {
+            throw new ModelException($"{option} is {value}.", LocationModule.ofUser(), "", mend);
+        }
+    }
+
+    private static void RequireFiniteValue(FiniteMdp process)
+    {
+        if (process.Discount < 1)
+        {
+            return;
+        }
+
+        int[] endless = Reachability.endless(process);
+        if (endless.Length > 0)
+        {
+            throw new ModelException(
+                $"The value of \"{process.Name}\" is infinite: without a discount, no end is ever reached from the states "
+                    + $"{Reachability.describe(process, endless)}.",
+                LocationModule.ofUser(),
+                process.Name,
+                "Give it a discount below 1, a termination that can be reached, or a horizon: new BackwardInduction { Steps = … }.");
+        }
+    }
+
+    private static List<string> WarningsOf(FiniteMdp process)
+    {
+        int[] unreachable = Reachability.unreachable(process);
+        return unreachable.Length == 0
+            ? []
+            : [$"No episode of \"{process.Name}\" comes to {unreachable.Length} of its {process.States} states: {Reachability.describe(process, unreachable)}."];
+    }
+
+    private FiniteMessages Pass()
+    {
+        switch (Method)
+        {
+            case BackwardInduction induction:
+                return _solver.Induct(induction.Steps);
+            case PolicyIteration policies:
+                FiniteMessages messages = _solver.Improve(policies, out int improvements);
+                Improvements = improvements;
+                return messages;
+            case ValueIteration iteration:
+                return _solver.Iterate(iteration);
+            default:
+                throw new ArgumentException($"{Method.Name} is no method for finite processes.");
+        }
+    }
+
+    private double? Bound() =>
+        Method is BackwardInduction { Steps: var steps } ? _solver.Rounding() * steps
+        : _solver.Backup is { Semantics: PlanningSemantics.Boltzmann, Temperature: > 0 } ? null
+        : _solver.Contracts ? _solver.DistanceOf(Residual)
+        : Enclosure.Of(_solver, _messages, TableShape.Of(Process));
+
+    private string Course() =>
+        Method switch
+        {
+            BackwardInduction { Steps: var steps } => $"{steps} sweeps from the terminal value back",
+            PolicyIteration => $"{Improvements} policies evaluated and improved, {Sweeps} sweeps in all",
+            _ when _solver.Share is > 0 and < 1 => $"{Sweeps} sweeps from a value of 0, the last by {_solver.Share:G2} of the way",
+            _ => $"{Sweeps} sweeps from a value of 0",
+        };
+
+    private string Certainty()
+    {
+        string bound = ErrorBound is { } b ? b.ToString("G3", CultureInfo.InvariantCulture) : "";
+        string residual = Residual.ToString("G3", CultureInfo.InvariantCulture);
+        return Method is BackwardInduction ? $"exact but for rounding: |V − V*| ≤ {bound}"
+            : ErrorBound is null ? $"residual max |V′ − V| = {residual}; no bound is claimed"
+            : _solver.Contracts ? $"residual max |V′ − V| = {residual}; |V′ − V*| ≤ (γ·residual + rounding)/(1 − γ) = {bound}"
+            : $"residual max |V′ − V| = {residual}; |V′ − V*| ≤ {bound}: one more sweep from above falls, and one from below rises";
+    }
+
+    private int TimeOf(int time, int times) =>
+        Horizon is null ? 0
+        : (uint)time < (uint)times ? time
+        : throw new ArgumentOutOfRangeException(nameof(time), time, $"The horizon has the times 0 … {times - 1}.");
+
+    private double[] Row(double[][] tables, int state, int time)
+    {
+        if ((uint)state >= (uint)Process.States)
+        {
+            throw new ArgumentOutOfRangeException(nameof(state), state, $"\"{Process.Name}\" has the states 0 … {Process.States - 1}.");
+        }
+
+        double[] table = tables[TimeOf(time, tables.Length)];
+        return [.. Enumerable.Range(0, Process.Actions).Select(action => table[(action * Process.States) + state])];
+    }
+
+    private int StateOf(ReadOnlySpan<float> state) => FiniteSpace.countOf(Process.StateSpace, state);
+}
