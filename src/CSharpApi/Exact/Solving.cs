@@ -63,6 +63,14 @@ public static class Solving
             settings ?? []);
     }
 
+    /// <summary>Evaluates a finite process at every state and action.</summary>
+    /// <inheritdoc cref="Tabulate{S, A, G}(Mdp{S, A, G}, Engine, Func{S, A, Tensor}, double[])"/>
+    public static FiniteMdp Tabulate<S, A>(this MdpModel<S, A> process, Engine engine, Func<S, A, Tensor>? prior = null)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return process.Process.Tabulate(engine, prior);
+    }
+
     /// <summary>Says at which temperature, and in which sense, a process given as tables is to be optimal.</summary>
     /// <param name="process">The process.</param>
     /// <param name="temperature">α, above 0.</param>
@@ -77,4 +85,49 @@ public static class Solving
         [CallerFilePath] string file = "",
         [CallerLineNumber] int line = 0) =>
         Place.Of(file, line, () => FiniteMdpModule.optimal(semantics, temperature, process));
+
+    /// <summary>Features of a process at every state and action, for <see cref="FitReward"/>.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="engine">The machine that it runs on.</param>
+    /// <param name="features">φ(s, a): a vector.</param>
+    /// <returns>[feature, action, state].</returns>
+    /// <exception cref="ModelException">A field is not finite, or the features are no vector.</exception>
+    public static double[] Features<S, A, G>(this Mdp<S, A, G> process, Engine engine, Func<S, A, Tensor> features)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        ArgumentNullException.ThrowIfNull(features);
+        using Executable program = engine.Compile(InverseReinforcement.features(process, Curry.Of(features)));
+        program.Run();
+        double[] numbers = new double[program.Outputs[0].Slot.Shape.Aggregate(1, (size, axis) => size * axis)];
+        program.CopyOutput(0, numbers);
+        return numbers;
+    }
+
+    /// <summary>Features of a process at every state and action, for <see cref="FitReward"/>.</summary>
+    /// <inheritdoc cref="Features{S, A, G}(Mdp{S, A, G}, Engine, Func{S, A, Tensor})"/>
+    public static double[] Features<S, A>(this MdpModel<S, A> process, Engine engine, Func<S, A, Tensor> features)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return process.Process.Features(engine, features);
+    }
+
+    /// <summary>Looks for a reward that explains demonstrations, linear in features: maximum-entropy inverse reinforcement learning.</summary>
+    /// <param name="process">The process that was observed; its reward is not read.</param>
+    /// <param name="features">φ: [feature, action, state].</param>
+    /// <param name="demonstrations">Episodes.</param>
+    /// <param name="options">How it is looked for.</param>
+    /// <param name="engine">The machine that it runs on.</param>
+    /// <param name="progress">Told the step and the largest element of the gradient, now and then.</param>
+    /// <param name="cancellation">Ends the search.</param>
+    /// <exception cref="ModelException">The semantics has no such gradient.</exception>
+    /// <exception cref="ArgumentException">Features or demonstrations do not fit the process.</exception>
+    public static RewardFit FitReward(
+        this FiniteMdp process,
+        double[] features,
+        Demonstrations demonstrations,
+        MaximumEntropyReward options,
+        Engine engine,
+        IProgress<(int Step, double Worst)>? progress = null,
+        CancellationToken cancellation = default) =>
+        new(process, features, demonstrations, options, engine, progress, cancellation);
 }

@@ -241,6 +241,16 @@ module FiniteMdp =
         assemble (empty name states actions reward discount) (fun s a ->
             Array.init successors (fun k -> struct (next[s, a, k], probability[s, a, k])))
 
+    /// The same process with another reward, [actions, states].
+    let withReward (reward: double[]) (mdp: FiniteMdp) =
+        if reward.Length <> mdp.Actions * mdp.States then
+            Fail.within mdp.Name (fun () ->
+                Fail.model
+                    $"The reward of \"{mdp.Name}\" needs {mdp.Actions * mdp.States} numbers; {reward.Length} came."
+                    "Give one for each action and state.")
+
+        Fail.within mdp.Name (fun () -> checkedParts { mdp with Reward = reward })
+
     /// States that end an episode: the reward of the step that leads to one counts; later ones do not.
     let terminating (ends: bool[]) (mdp: FiniteMdp) = Fail.within mdp.Name (fun () -> checkedParts { mdp with Ends = ends })
 

@@ -41,7 +41,7 @@ type internal Tables =
 [<RequireQualifiedAccess>]
 module Messages =
     /// A table whose last axis is the states, seen from a state: the axis becomes the plate.
-    let private fromState (state: FreeIndex) (x: Tensor) =
+    let internal fromState (state: FreeIndex) (x: Tensor) =
         let axes = x.Shape.Length
         Structure.unstack state (Shapes.transpose [| yield axes - 1; yield! seq { 0 .. axes - 2 } |] x)
 

@@ -61,6 +61,32 @@ public sealed partial class FiniteSolution
         return total;
     }
 
+    /// <summary>Draws episodes that follow the policy.</summary>
+    /// <param name="episodes">How many.</param>
+    /// <param name="steps">Of each; for a finite horizon at most its own. A discount cuts none of them short.</param>
+    /// <param name="seed">Decides every draw.</param>
+    /// <exception cref="InvalidOperationException">The process has no start.</exception>
+    public Demonstrations Demonstrate(int episodes, int steps, long seed = 0)
+    {
+        if (episodes < 1 || steps < 1 || steps > (Horizon ?? int.MaxValue))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(steps), $"{episodes} episodes of {steps} steps were asked for; expected at least 1, and no more steps than the horizon.");
+        }
+
+        double[] start = RequireStart();
+        using var draw = new TableExecutable(
+            _engine, Demonstration.derive(TableShape.Of(Process), episodes, steps, Horizon is not null), Process);
+        draw.Set("start", start);
+        draw.Set("policy", Horizon is null ? _messages.Policies[0] : [.. _messages.Policies.Take(steps).SelectMany(policy => policy)]);
+        draw.SetSeed(seed);
+        draw.Run();
+        return new Demonstrations(Rows(draw.Output("states", new double[episodes * (steps + 1)]), episodes), Rows(draw.Output("actions", new double[episodes * steps]), episodes));
+    }
+
+    private static int[][] Rows(double[] numbers, int rows) =>
+        [.. numbers.Chunk(numbers.Length / rows).Select(row => Array.ConvertAll(row, number => (int)number))];
+
     private TableExecutable Forward =>
         _forward ??= _solver.Load(Messages.forward(
             new Backup(PlanningSemantics.FixedDynamics, _solver.Backup.Temperature, Process.Discount), TableShape.Of(Process)));

@@ -31,6 +31,8 @@ internal sealed class TableExecutable : IDisposable
         }
     }
 
+    public void SetSeed(long seed) => SeedWords.Write(_executable, _executable.IndexOfInput("seed"), seed);
+
     public void SetState(string state, ReadOnlySpan<double> values) => _executable.SetState(_executable.IndexOfState(state), values);
 
     public double[] State(string state, double[] into)
