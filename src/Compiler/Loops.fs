@@ -24,9 +24,12 @@ type LoopKind =
     | Around of slot: int
 
 [<Sealed; AllowNullLiteral>]
-type LoopVar(name: string, kind: LoopKind) =
+type LoopVar(name: string, kind: LoopKind, below: int64) =
+    new(name, kind) = LoopVar(name, kind, System.Int64.MaxValue)
     member _.Name = name
     member _.Kind = kind
+    /// A bound that the variable stays below, where one is known when loops are made.
+    member _.Below = below
     override _.ToString() = name
 
 /// A printed variable. `Varies` is true if its value may differ from lane to lane.

@@ -81,19 +81,31 @@ module Coordinate =
         | Operand.Float(_, v) -> Address.Of(int64 v)
         | Operand.Var v -> Address.Of v
 
-    /// Splits each term into a multiple of the divisor and a rest, if the rest is known to stay below it.
+    /// Splits the terms into multiples of the divisor and a rest, if the rest is known to stay below it: a tile's number and the lane in
+    /// it come apart without a division.
     let private exact (a: Address) (divisor: int64) =
         let whole (_, c) = c % divisor = 0L
+        let multiples, others = a.Loops |> List.partition whole
 
-        if List.forall whole a.Loops && List.forall whole a.Vars && a.Constant >= 0L then
+        let most =
+            others
+            |> List.fold
+                (fun sum (v, c) ->
+                    if c > 0L && v.Below <= divisor && sum < divisor then
+                        sum + c * (v.Below - 1L)
+                    else
+                        divisor)
+                (a.Constant % divisor)
+
+        if List.forall whole a.Vars && a.Constant >= 0L && most < divisor then
             let quotient =
                 {
                     Constant = a.Constant / divisor
-                    Loops = a.Loops |> List.map (fun (v, c) -> v, c / divisor)
+                    Loops = multiples |> List.map (fun (v, c) -> v, c / divisor)
                     Vars = a.Vars |> List.map (fun (v, c) -> v, c / divisor)
                 }
 
-            Some(quotient, a.Constant % divisor)
+            Some(quotient, { Constant = a.Constant % divisor; Loops = others; Vars = [] })
         else
             None
 
@@ -103,7 +115,7 @@ module Coordinate =
             struct (a, Address.Of 0L)
         else
             match exact a divisor with
-            | Some(q, r) -> struct (q, Address.Of r)
+            | Some(q, r) -> struct (q, r)
             | None ->
                 let n, d = operand e a, e.Int(ScalarType.I32, divisor)
                 struct (ofOperand (e.Op(Arith.Div, n, d)), ofOperand (e.Op(Arith.Rem, n, d)))

@@ -41,7 +41,12 @@ type Statements(context: Context, values: Values) =
         )
 
     member _.Lanes(scope: Scope, name, count, body: Scope -> Address -> unit) =
-        let variable = LoopVar(name, LoopKind.Lane)
+        let variable =
+            match count with
+            | Bound.Fixed n -> LoopVar(name, LoopKind.Lane, n)
+            | Bound.Extent _
+            | Bound.Computed _ -> LoopVar(name, LoopKind.Lane)
+
         let inner = scope.Nested variable
         body inner (Address.Of variable)
 

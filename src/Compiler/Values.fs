@@ -262,7 +262,14 @@ type Values(context: Context) =
             let kept = Array.zip into c |> Array.filter (fun (s, _) -> s <> 1) |> Array.map snd |> Queue
             from |> Array.map (fun s -> if s = 1 then zero else kept.Dequeue())
         else
-            Coordinate.unflatten scope.Emitter from (Coordinate.flatten into c)
+            // trailing axes that stay keep their coordinates: no division takes apart what was just put together
+            let stay = Seq.zip (Seq.rev from) (Seq.rev into) |> Seq.takeWhile (fun (a, b) -> a = b) |> Seq.length
+
+            let leading (x: 'x[]) = Array.take (x.Length - stay) x
+
+            Array.append
+                (Coordinate.unflatten scope.Emitter (leading from) (Coordinate.flatten (leading into) (leading c)))
+                (Array.skip (c.Length - stay) c)
 
     /// Tests low ≤ c < high for a coordinate; None if it is known to hold.
     member private _.Within(e: Emitter, c: Address, low: int, high: int, length: int) : Operand option =
