@@ -17,6 +17,9 @@ internal sealed record Case
     /// <summary>The case that this one is to be as fast as.</summary>
     public Case? Baseline { get; init; }
 
+    /// <summary>Bytes that a unit must read or write, where its bandwidth is to be compared with its baseline's; else 0.</summary>
+    public long Bytes { get; init; }
+
     public IReadOnlyList<PeerCommand> Peers { get; init; } = [];
 }
 

@@ -43,7 +43,7 @@ internal static class Contest
             Threads = engine.Threads,
             InstructionSet = Machine.NameOf(engine.InstructionSet),
             Checksum = checksum,
-            Baseline = baseline is null ? null : new BaselineResult(@case.Baseline!.Name, baseline.Timings),
+            Baseline = baseline is null ? null : Against(@case, own.Timings, baseline.Timings),
             Peers =
             [
                 .. from other in others
@@ -54,6 +54,11 @@ internal static class Contest
             ],
         };
     }
+
+    private static BaselineResult Against(Case @case, Timings own, Timings baseline) => new(
+        @case.Baseline!.Name,
+        baseline,
+        @case.Bytes == 0 ? null : @case.Bytes / own.Median / (@case.Baseline.Bytes / baseline.Median));
 
     private static void Run(IReadOnlyList<Contestant> contestants)
     {

@@ -21,7 +21,10 @@ internal sealed record Result
 }
 
 /// <summary>What was measured of the case that another one is to be as fast as.</summary>
-internal sealed record BaselineResult(string Name, Timings Timings);
+/// <param name="Name">What it is called.</param>
+/// <param name="Timings">How long it took.</param>
+/// <param name="BandwidthShare">The case's bytes a second over the baseline's; null where bytes are not counted.</param>
+internal sealed record BaselineResult(string Name, Timings Timings, double? BandwidthShare);
 
 /// <summary>What was measured of a peer, on as many threads as did it best.</summary>
 internal sealed record PeerResult(string Name, Timings Timings, int Threads, Agreement Agreement);

@@ -19,6 +19,10 @@ internal sealed class JsonLines : IReport
             line["baseline"] = baseline.Name;
             AddTimings(line, "baseline_", baseline.Timings);
             line["times_baseline"] = result.Timings.Median / baseline.Timings.Median;
+            if (baseline.BandwidthShare is { } share)
+            {
+                line["bandwidth_share"] = share;
+            }
         }
 
         foreach (PeerResult peer in result.Peers)

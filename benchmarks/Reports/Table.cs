@@ -23,7 +23,10 @@ internal sealed class Table : IReport
         Write(result.Case, result.Timings, result.Threads, $"checksum {result.Checksum}");
         if (result.Baseline is { } baseline)
         {
-            Write($"  {baseline.Name}", baseline.Timings, result.Threads, Times(result.Timings.Median / baseline.Timings.Median) + " of its time");
+            string remark = baseline.BandwidthShare is { } share
+                ? share.ToString("P0", CultureInfo.InvariantCulture) + " of its bandwidth"
+                : Times(result.Timings.Median / baseline.Timings.Median) + " of its time";
+            Write($"  {baseline.Name}", baseline.Timings, result.Threads, remark);
         }
 
         foreach (PeerResult peer in result.Peers)

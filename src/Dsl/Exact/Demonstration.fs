@@ -10,10 +10,7 @@ module Demonstration =
     let derive (shape: TableShape) (episodes: int) (steps: int) (perStep: bool) : Program =
         let b = ProgramBuilder "demonstrations"
 
-        let table name dtype =
-            b.Input(name, [| shape.Actions; shape.Successors; shape.States |], dtype)
-            |> Shapes.transpose [| 2; 0; 1 |]
-
+        let table name dtype = Messages.table b shape name [| shape.Actions; shape.Successors |] dtype
         let next, probability = table "next" DType.I32, table "probability" DType.F32
         let time = FreeIndex("step", Extent.Fixed steps, IndexKind.Time)
 

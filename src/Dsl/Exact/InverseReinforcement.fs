@@ -46,8 +46,7 @@ module InverseReinforcement =
         let b = ProgramBuilder "inverse reinforcement learning"
         let t = Messages.tables b shape
 
-        let phi =
-            Messages.fromState t.State (b.Input("features", [| features; shape.Actions; shape.States |], DType.F32))
+        let phi = Messages.fromState b shape t.State "features" [| features; shape.Actions |] DType.F32
 
         let expert = b.Input("expert", [| features |], DType.F32)
         let start = b.Input("start", [| shape.States |], DType.F32)

@@ -14,6 +14,35 @@ type TableShape =
         Endless: bool
     }
 
+    /// The states whose entries lie side by side. A sweep takes the vectors of one tile after another, and then reads each table as one stream:
+    /// with a stream for each row of a table, of which there may be dozens, memory gives a fifth of what it can.
+    member shape.Tile = min shape.States 64
+
+    member private shape.Tiles = (shape.States + shape.Tile - 1) / shape.Tile
+
+    /// The shape of a table with such rows for each state, as an input: [tiles, rows…, states of a tile].
+    member shape.InputShape(rows: int[]) = [| yield shape.Tiles; yield! rows; yield shape.Tile |]
+
+    /// A table [rows, states] laid out as an input.
+    member shape.LayOut(table: 'x[]) : 'x[] =
+        let rows, tile = table.Length / shape.States, shape.Tile
+        let laid = Array.zeroCreate (shape.Tiles * rows * tile)
+
+        for row in 0 .. rows - 1 do
+            for first in 0..tile .. shape.States - 1 do
+                Array.blit table (row * shape.States + first) laid (first * rows + row * tile) (min tile (shape.States - first))
+
+        laid
+
+    /// A laid out input as [states, rows…].
+    member internal shape.ByState(input: Tensor) : Tensor =
+        let axes = input.Shape.Length
+        let rows = input.Shape[1 .. axes - 2]
+        let tiled = Shapes.transpose [| yield 0; yield axes - 1; yield! seq { 1 .. axes - 2 } |] input
+
+        Shapes.reshape [| yield shape.Tiles * shape.Tile; yield! rows |] tiled
+        |> Shapes.part 0 0 shape.States
+
     static member Of(mdp: FiniteMdp) =
         {
             States = mdp.States
@@ -40,10 +69,12 @@ type internal Tables =
 /// Programs that pass messages: one run, one sweep over all states.
 [<RequireQualifiedAccess>]
 module Messages =
-    /// A table whose last axis is the states, seen from a state: the axis becomes the plate.
-    let internal fromState (state: FreeIndex) (x: Tensor) =
-        let axes = x.Shape.Length
-        Structure.unstack state (Shapes.transpose [| yield axes - 1; yield! seq { 0 .. axes - 2 } |] x)
+    /// A table as an input, [states, rows…].
+    let internal table (b: ProgramBuilder) (shape: TableShape) name rows dtype = shape.ByState(b.Input(name, shape.InputShape rows, dtype))
+
+    /// A table as an input, seen from a state: its rows.
+    let internal fromState (b: ProgramBuilder) (shape: TableShape) (state: FreeIndex) name rows dtype =
+        Structure.unstack state (table b shape name rows dtype)
 
     /// What holds for each state, as a table whose last axis is the states.
     let private overStates (state: FreeIndex) (x: Tensor) =
@@ -52,26 +83,26 @@ module Messages =
         Shapes.transpose [| yield! seq { 1 .. axes - 1 }; yield 0 |] rows
 
     let private reward (b: ProgramBuilder) (shape: TableShape) (t: Tables) =
-        fromState t.State (b.Input("reward", [| shape.Actions; shape.States |], DType.F32))
+        fromState b shape t.State "reward" [| shape.Actions |] DType.F32
 
     let internal tables (b: ProgramBuilder) (shape: TableShape) : Tables =
         let state = FreeIndex("state", Extent.Fixed shape.States, IndexKind.Plate)
-        let size = [| shape.Actions; shape.Successors; shape.States |]
+        let size = [| shape.Actions; shape.Successors |]
 
         {
             State = state
-            Next = fromState state (b.Input("next", size, DType.I32))
-            Probability = fromState state (b.Input("probability", size, DType.F32))
+            Next = fromState b shape state "next" size DType.I32
+            Probability = fromState b shape state "probability" size DType.F32
             Prior =
                 if shape.Uniform then
                     Build.constantOf DType.F32 [| shape.Actions |] [| 1.0 / double shape.Actions |]
                 else
-                    fromState state (b.Input("prior", [| shape.Actions; shape.States |], DType.F32))
+                    fromState b shape state "prior" [| shape.Actions |] DType.F32
             Ended =
                 if shape.Endless then
                     id
                 else
-                    let ends = fromState state (b.Input("ends", [| shape.States |], DType.F32))
+                    let ends = Structure.unstack state (b.Input("ends", [| shape.States |], DType.F32))
                     fun x -> Build.select (less (number ends 0.5) ends) (number x 0.0) x
         }
 
@@ -120,8 +151,8 @@ module Messages =
     let evaluate (backup: Backup) (shape: TableShape) : Program =
         let b = ProgramBuilder "policy evaluation"
         let t = tables b shape
-        let policy = fromState t.State (b.Input("policy", [| shape.Actions; shape.States |], DType.F32))
-        let cost = fromState t.State (b.Input("cost", [| shape.Actions; shape.States |], DType.F32))
+        let policy = fromState b shape t.State "policy" [| shape.Actions |] DType.F32
+        let cost = fromState b shape t.State "cost" [| shape.Actions |] DType.F32
         let value = valueState b shape
         let q = SoftBellman.action backup (reward b shape t) t.Probability (Shapes.gather value t.Next)
         keep b t value (t.Ended(SoftBellman.evaluate policy cost q))
@@ -132,7 +163,7 @@ module Messages =
     let forward (backup: Backup) (shape: TableShape) : Program =
         let b = ProgramBuilder "forward messages"
         let t = tables b shape
-        let policy = fromState t.State (b.Input("policy", [| shape.Actions; shape.States |], DType.F32))
+        let policy = fromState b shape t.State "policy" [| shape.Actions |] DType.F32
         let values = b.Input("value", [| shape.States |], DType.F32)
         let mass = b.State("mass", [| shape.States |], DType.F32, [| 0.0 |])
         let own = t.Ended(Structure.unstack t.State mass)
@@ -154,7 +185,7 @@ module Messages =
     let duration (backup: Backup) (shape: TableShape) : Program =
         let b = ProgramBuilder "expected duration"
         let t = tables b shape
-        let policy = fromState t.State (b.Input("policy", [| shape.Actions; shape.States |], DType.F32))
+        let policy = fromState b shape t.State "policy" [| shape.Actions |] DType.F32
         let values = b.Input("value", [| shape.States |], DType.F32)
         let steps = b.State("steps", [| shape.States |], DType.F32, [| 0.0 |])
         let moves = SoftBellman.successors backup t.Probability (Shapes.gather values t.Next)

@@ -24,9 +24,14 @@ type Backup =
 module SoftBellman =
     let private restore axis (like: Tensor) x = Structure.restore [| axis |] like.Shape x
 
+    /// x where there is a weight, else another number. Weights that are known, as a uniform prior is, need no test.
+    let private where (weights: Tensor) (x: Tensor) (otherwise: double) =
+        match Known.numbers weights with
+        | Some known when known |> Array.forall (fun w -> w > 0.0) -> x
+        | _ -> Build.select (less (number weights 0.0) weights) x (number x otherwise)
+
     /// The largest of those that have a weight.
-    let private best axis (weights: Tensor) (x: Tensor) =
-        Structure.max [| axis |] [] (Build.select (less (number weights 0.0) weights) x (number x Double.NegativeInfinity))
+    let private best axis (weights: Tensor) (x: Tensor) = Structure.max [| axis |] [] (where weights x Double.NegativeInfinity)
 
     /// α·log(Σ w·exp(x/α) + w₀·exp(0/α)), for weights that sum to one with w₀. Where the mean is near the largest, as it is at large α, the
     /// logarithm is taken of 1 + Σ w·(exp(·) − 1), so that no digits are lost.
@@ -37,8 +42,7 @@ module SoftBellman =
         if alpha = 0.0 then
             top
         else
-            let known = less (number weights 0.0) weights
-            let t = Build.select known ((x - restore axis x top) / alpha) (number x 0.0)
+            let t = where weights ((x - restore axis x top) / alpha) 0.0
             let sum terms = Structure.sum [| axis |] [] (weights * terms)
             let missing, present = sum (Build.unary UnaryOp.Expm1 t), sum (exp t)
             let last = -top / alpha
@@ -63,15 +67,14 @@ module SoftBellman =
 
     /// π(a | s) ∝ p(a)·exp(Q/α); in the limit α → 0 the best actions share by their prior.
     let policy (b: Backup) (prior: Tensor) (q: Tensor) : Tensor =
-        let allowed = less (number prior 0.0) prior
         let top = best 0 prior q |> restore 0 q
 
         let weights =
             if b.Temperature = 0.0 then
                 let margin = tie * larger (number q 1.0) (abs top)
-                Build.select (both allowed (atMost (top - margin) q)) prior (number prior 0.0)
+                where prior (Build.select (atMost (top - margin) q) prior (number prior 0.0)) 0.0
             else
-                Build.select allowed (prior * exp ((q - top) / b.Temperature)) (number prior 0.0)
+                where prior (prior * exp ((q - top) / b.Temperature)) 0.0
 
         weights / restore 0 q (Structure.sum [| 0 |] [] weights)
 
@@ -86,10 +89,7 @@ module SoftBellman =
     let cost (b: Backup) (prior: Tensor) (q: Tensor) (value: Tensor) : Tensor =
         let free = b.Temperature = 0.0 || b.Semantics = PlanningSemantics.Boltzmann
 
-        if free then
-            0.0 * q
-        else
-            Build.select (less (number prior 0.0) prior) (q - restore 0 q value) (number q 0.0)
+        if free then 0.0 * q else where prior (q - restore 0 q value) 0.0
 
     /// V of the state under a given policy and its cost: what `state` is the best of.
     let evaluate (policy: Tensor) (cost: Tensor) (q: Tensor) : Tensor = Structure.sum [| 0 |] [] (policy * (q - cost))
@@ -104,14 +104,13 @@ module SoftBellman =
             let rest = 1.0 - b.Discount
             let top = best 1 probability values
             let top = if rest > 0.0 then larger top (number top 0.0) else top
-            let known = less (number probability 0.0) probability
             let spread = restore 1 values top
 
             let weights =
                 if b.Temperature = 0.0 then
-                    Build.select (both known (atMost spread values)) going (number going 0.0)
+                    where probability (Build.select (atMost spread values) going (number going 0.0)) 0.0
                 else
-                    Build.select known (going * exp ((values - spread) / b.Temperature)) (number going 0.0)
+                    where probability (going * exp ((values - spread) / b.Temperature)) 0.0
 
             let total = Structure.sum [| 1 |] [] weights
 

@@ -34,7 +34,7 @@ internal static class Enclosure
     private static double[]? Durations(FiniteSolver solver, FiniteMessages messages, TableShape shape)
     {
         using TableExecutable sweep = solver.Load(Messages.duration(solver.Backup, shape));
-        sweep.Set("policy", messages.Policies[0]);
+        sweep.SetTable("policy", messages.Policies[0]);
         sweep.Set("value", messages.Values[0]);
         for (int k = 0; k < MaximumSweeps; k++)
         {

@@ -143,7 +143,7 @@ public sealed partial class FiniteSolution
     {
         if (time == 0 || Horizon is not null)
         {
-            forward.Set("policy", _messages.Policies[Horizon is null ? 0 : time]);
+            forward.SetTable("policy", _messages.Policies[Horizon is null ? 0 : time]);
             forward.Set("value", _messages.Values[Horizon is null ? 0 : time + 1]);
         }
 

@@ -76,8 +76,8 @@ internal sealed class FiniteSolver : IDisposable
         double[] cost = new double[messages.Policies[0].Length];
         for (improvements = 1; ; improvements++)
         {
-            evaluation.Set("policy", messages.Policies[0]);
-            evaluation.Set("cost", Decide.Output("cost", cost));
+            evaluation.SetTable("policy", messages.Policies[0]);
+            evaluation.SetTable("cost", Decide.Output("cost", cost));
             evaluation.SetState("value", messages.Values[0]);
             Converge(evaluation, options.Tolerance / 2, options.MaximumSweeps);
             double[] before = messages.Policies[0];

@@ -75,7 +75,7 @@ public sealed class RewardFit
             options.Precision,
             options.Optimizer ?? new Adam(Rate.Cosine(0.1, options.MaximumSteps)));
         using var climb = new TableExecutable(engine, program.Program, process);
-        climb.Set("features", features);
+        climb.SetTable("features", features);
         climb.Set("expert", Expert);
         climb.Set("start", demonstrations.StartsOf(process));
         Climb(climb, progress, cancellation);

@@ -4,16 +4,18 @@ namespace Inference;
 internal sealed class TableExecutable : IDisposable
 {
     private readonly Executable _executable;
+    private readonly TableShape _shape;
 
     public TableExecutable(Engine engine, Program program, FiniteMdp process)
     {
         _executable = engine.Compile(program);
-        process.Next.CopyTo(_executable.Input<int>(_executable.IndexOfInput("next")));
-        Set("probability", process.Probability);
-        Set("reward", process.Reward);
+        _shape = TableShape.Of(process);
+        _shape.LayOut(process.Next).CopyTo(_executable.Input<int>(_executable.IndexOfInput("next")));
+        SetTable("probability", process.Probability);
+        SetTable("reward", process.Reward);
         if (process.Prior is not null)
         {
-            Set("prior", process.Prior);
+            SetTable("prior", process.Prior);
         }
 
         if (process.Ends is not null)
@@ -22,6 +24,10 @@ internal sealed class TableExecutable : IDisposable
         }
     }
 
+    /// <summary>Writes a table [rows, states].</summary>
+    public void SetTable(string input, double[] table) => Set(input, _shape.LayOut(table));
+
+    /// <summary>Writes an input as it lies.</summary>
     public void Set(string input, ReadOnlySpan<double> values)
     {
         // An input that no output needs is none of the program's.
