@@ -44,6 +44,9 @@ public static class Options
     /// <summary>A number that is 0 or more.</summary>
     public static void NotNegative(OptionResult result) => Require(result, value => value >= 0, "0 or more");
 
+    /// <summary>A number from 0 to 1.</summary>
+    public static void Probability(OptionResult result) => Require(result, value => value is >= 0 and <= 1, "0 to 1");
+
     /// <summary>The name of a file or folder.</summary>
     public static void NotEmpty(OptionResult result)
     {
