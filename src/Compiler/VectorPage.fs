@@ -93,6 +93,9 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
                 | _ -> most)
             0
 
+    /// Statements in a row of which processors overlap several turns by themselves, where no turn waits for the one before.
+    let independent = 16
+
     let vector () = Option.get dialect.Vector
 
     /// Registers for accumulators: half of all there are.
@@ -215,10 +218,12 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
 
     /// How many vectors side by side a body leaves registers for, and a method that is small enough to be optimised.
     member _.CopiesOf(body) =
-        let byRegisters = accumulatorRegisters () / max 1 (accumulators body)
+        let assigned = accumulators body
+        let byRegisters = accumulatorRegisters () / max 1 assigned
         let run, all = longestRun body, VectorPage.Size body
 
-        (if run <= 90 && all <= 300 then 4
+        (if assigned = 0 && run >= independent then 1
+         elif run <= 90 && all <= 300 then 4
          elif run <= 200 && all <= 600 then 2
          else 1)
         |> min byRegisters
