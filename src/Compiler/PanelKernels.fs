@@ -62,7 +62,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
                     [],
                     counts,
                     fun inner env c ->
-                        let elements = Array.updateAt axis (PanelPlace.start(inner, c[axis], width, n.Shape[axis])) c
+                        let elements = Array.updateAt axis (PanelPlace.start (inner, c[axis], width, n.Shape[axis])) c
 
                         if panels[n.Id].Transposed then
                             k.TransposePanel(inner, child, env, n, width, block, lane, target, elements, c)
@@ -123,7 +123,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
         let extents = (outputs |> List.map capacity) @ [ (shape[0] + width - 1) / width; shape[1] ]
         let coordinates = frames.Decode(scope, number, extents)
         let panel, channel = coordinates[outputs.Length], coordinates[outputs.Length + 1]
-        let first = PanelPlace.start(scope, panel, width, shape[0])
+        let first = PanelPlace.start (scope, panel, width, shape[0])
         let lane = Layouts.laneOf graph context.Roles gone
         let loops = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
 

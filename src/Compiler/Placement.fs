@@ -49,6 +49,8 @@ type Schedule =
         /// The item of each placed node.
         Location: Item[]
         Strategies: Strategy[]
+        /// For each node, the placed values that it reads at other elements than its own.
+        Crossed: IReadOnlySet<int>[]
     }
 
 /// Puts every placed node at the earliest place where all that it needs is complete: a node joins a loop that exists if it reads
@@ -403,4 +405,4 @@ type Placement
     member _.Run() : Schedule =
         placeAll root 0 Set.empty [| 0 .. graph.Nodes.Length - 1 |]
 
-        { Root = root; Location = location; Strategies = strategies }
+        { Root = root; Location = location; Strategies = strategies; Crossed = crossed }

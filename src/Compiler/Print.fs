@@ -91,7 +91,9 @@ type private KernelPage
         let along (a: Address) =
             match List.rev t.Loops with
             | inner :: outer ->
-                let stride (l: Loop) = a.Loops |> List.tryFind (fun (v, _) -> obj.ReferenceEquals(v, l.Variable)) |> Option.map snd
+                let stride (l: Loop) =
+                    a.Loops |> List.tryFind (fun (v, _) -> obj.ReferenceEquals(v, l.Variable)) |> Option.map snd
+
                 let coefficient l = stride l |> Option.defaultValue 0L
                 $"{coefficient inner}, {outer |> List.sumBy coefficient}"
             | [] -> "0, 0"

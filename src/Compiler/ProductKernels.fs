@@ -30,7 +30,8 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
         elif axis = first then panels[n.Inputs[0]].Width
         else 1
 
-    let counts (n: Node) = n.Shape |> Array.mapi (fun axis size -> (size + widthOf n axis - 1) / widthOf n axis)
+    let counts (n: Node) =
+        n.Shape |> Array.mapi (fun axis size -> (size + widthOf n axis - 1) / widthOf n axis)
 
     /// About so many terms of a product at once: what meets them of both operands stays in the first cache.
     let chunk = 320
@@ -111,7 +112,10 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
 
         let extents = (outputs |> List.map capacity) @ (order |> List.map (fun axis -> counts[axis]))
         let coordinates = frames.Decode(scope, number, extents)
-        let at = List.zip outputs (List.take outputs.Length coordinates) |> List.fold (fun m (i, a) -> Map.add i a m) outer
+
+        let at =
+            List.zip outputs (List.take outputs.Length coordinates)
+            |> List.fold (fun m (i, a) -> Map.add i a m) outer
 
         let panel =
             let number =
@@ -143,14 +147,25 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
         let height, width = widthOf n first, widthOf n last
         let byRow, byColumn = groups counts[first] counts[last] height width
         let others = [ 0..last ] |> List.filter (fun axis -> axis <> first && axis <> last)
-        let extents = (outputs |> List.map capacity) @ (others |> List.map (fun axis -> counts[axis])) @ [ byColumn; byRow ]
+
+        let extents =
+            (outputs |> List.map capacity)
+            @ (others |> List.map (fun axis -> counts[axis]))
+            @ [ byColumn; byRow ]
+
         let coordinates = frames.Decode(scope, number, extents)
-        let at = List.zip outputs (List.take outputs.Length coordinates) |> List.fold (fun m (i, a) -> Map.add i a m) outer
+
+        let at =
+            List.zip outputs (List.take outputs.Length coordinates)
+            |> List.fold (fun m (i, a) -> Map.add i a m) outer
+
         let e = scope.Emitter
 
         /// The first panel of a group and how many there are in it.
         let range (group: Address) groups count =
-            let border (g: Address) = e.Op(Arith.Div, Coordinate.operand e (g * int64 count), e.Int(ScalarType.I32, int64 groups))
+            let border (g: Address) =
+                e.Op(Arith.Div, Coordinate.operand e (g * int64 count), e.Int(ScalarType.I32, int64 groups))
+
             let from = border group
 
             let size =
@@ -196,8 +211,13 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                                     elif axis = last then fromColumn + b
                                     else coordinates[outputs.Length + List.findIndex ((=) axis) others])
 
-                            let start = number |> Array.mapi (fun axis c -> PanelPlace.start (inner, c, widthOf n axis, n.Shape[axis]))
-                            emit inner { Number = number; Start = start } ((b * int64 (most counts[first] byRow) + a) * int64 (height * width))
+                            let start =
+                                number |> Array.mapi (fun axis c -> PanelPlace.start (inner, c, widthOf n axis, n.Shape[axis]))
+
+                            emit
+                                inner
+                                { Number = number; Start = start }
+                                ((b * int64 (most counts[first] byRow) + a) * int64 (height * width))
                     )
             )
 
@@ -228,7 +248,13 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                         Bound.Fixed(int64 turns),
                         fun inner turn ->
                             let position = part * int64 turns + turn
-                            let env = { env with At = env.At.Add(outermost, position); Rebound = env.Rebound.Add outermost }
+
+                            let env =
+                                { env with
+                                    At = env.At.Add(outermost, position)
+                                    Rebound = env.Rebound.Add outermost
+                                }
+
                             statements.Around(inner, env, within, [||], emit)
                     )
 
@@ -247,9 +273,7 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                     0L,
                     Bound.Fixed(int64 height),
                     fun inner r ->
-                        let c =
-                            panel.Start
-                            |> Array.mapi (fun axis start -> if axis = first then start + r else start)
+                        let c = panel.Start |> Array.mapi (fun axis start -> if axis = first then start + r else start)
 
                         let into = values.AddressIn(storage, env, c)
 

@@ -26,6 +26,7 @@ type Statements(context: Context, values: Values) =
 
     member _.Sequential(scope: Scope, name, from: int64, upTo, body: Scope -> Address -> unit) =
         let variable = LoopVar(name, LoopKind.Sequential)
+        values.Runs(variable, from, upTo)
         let inner = scope.Nested variable
         body inner (Address.Of variable)
 
@@ -42,6 +43,7 @@ type Statements(context: Context, values: Values) =
 
     member _.Lanes(scope: Scope, name, count, body: Scope -> Address -> unit) =
         let variable = LoopVar(name, LoopKind.Lane)
+        values.Runs(variable, 0L, count)
         let inner = scope.Nested variable
         body inner (Address.Of variable)
 
@@ -83,6 +85,18 @@ type Statements(context: Context, values: Values) =
                 body scope env (Array.append start at)
         else
             loops scope env start.Length start
+
+    /// Every coordinate of a shape that some nodes have, in loops that are parted where what the nodes read changes.
+    member s.ForEachPart(scope: Scope, env: Point, ofNodes: int list, body: Scope -> Point -> Address[] -> unit) =
+        let shape = nodes[ofNodes.Head].Shape
+
+        match Borders.parts graph context.Schedule.Strategies ofNodes with
+        | Some(axis, borders) when Build.size shape > Strategy.unrolled ->
+            for first, last in List.pairwise borders do
+                let shift (c: Address[]) = Array.updateAt axis (c[axis] + Address.Of(int64 first)) c
+                let part = Array.updateAt axis (last - first) shape
+                s.ForEach(scope, env, part, None, false, (fun inner env c -> body inner env (shift c)))
+        | _ -> s.ForEach(scope, env, shape, None, false, body)
 
     /// Keeps a value: in a register if its place is known now, in memory if anyone needs it there.
     member _.Keep(scope: Scope, env: Point, n: Node, coordinates: Address[], value: Operand) =
@@ -461,7 +475,7 @@ type Statements(context: Context, values: Values) =
                | _ when operand.Shape <> n.Shape || operand.Indices.Length > 0 -> false
                | _ -> context.Schedule.Strategies[i] = Strategy.Placed || s.IsRow operand)
 
-    member s.EmitElementwise(scope, item, env, n: Node, leading) =
+    member s.EmitElementwise(scope: Scope, item, env: Point, n: Node, leading: Address option) =
         let rank = n.Shape.Length
 
         // short axes make one that is worth lanes
@@ -474,22 +488,20 @@ type Statements(context: Context, values: Values) =
             else
                 n.Shape
 
-        s.ForEach(
-            scope,
-            env,
-            shape,
-            leading,
-            false,
-            fun inner env c ->
-                let value =
-                    if Strategy.isElementwise n.Op then
-                        values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
-                    else
-                        // a copy of what is viewed
-                        values.View(inner, item, env, n, c)
+        let emit (inner: Scope) (env: Point) (c: Address[]) =
+            let value =
+                if Strategy.isElementwise n.Op then
+                    values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
+                else
+                    // a copy of what is viewed
+                    values.View(inner, item, env, n, c)
 
-                s.Keep(inner, env, n, c, value)
-        )
+            s.Keep(inner, env, n, c, value)
+
+        if leading.IsNone && shape = n.Shape then
+            s.ForEachPart(scope, env, [ n.Id ], emit)
+        else
+            s.ForEach(scope, env, shape, leading, false, emit)
 
     /// Values of one shape, element by element: what one reads of another is in a register.
     member _.EmitPointwise(scope: Scope, items: (Item * Node) seq, env: Point, c: Address[]) =

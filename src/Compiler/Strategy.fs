@@ -188,12 +188,35 @@ module Strategy =
 
         distance
 
+    /// Slices of what one loop's steps compute that another loop's steps read: a copy of the slice is kept for them, not all of it.
+    let private keptSlices (graph: Graph) (roles: Roles) : Set<int> =
+        let onCycle k (n: int) = roles.Cycle[k].Contains n
+
+        graph.Nodes
+        |> Seq.filter (fun n ->
+            match n.Op with
+            | Op.Slice _ ->
+                let source = graph.Nodes[n.Inputs[0]]
+
+                let isElsewhere u =
+                    Seq.exists (fun k -> onCycle k u && not (onCycle k source.Id)) (seq { 0 .. roles.Cycle.Length - 1 })
+
+                not (isView source.Op)
+                && n.Count > unrolled
+                && 2 * n.Count <= source.Count
+                && Seq.exists (fun k -> onCycle k source.Id) (seq { 0 .. roles.Cycle.Length - 1 })
+                && roles.Users[n.Id] |> Array.exists isElsewhere
+            | _ -> false)
+        |> Seq.map (fun n -> n.Id)
+        |> Set.ofSeq
+
     /// `forced` nodes are placed whatever they are: outputs, and copies that carried values are taken from.
     let choose (graph: Graph) (roles: Roles) (products: HashSet<int>) (forced: int -> bool) : Strategy[] =
         let needs = needsMemory graph roles
         let laidOut = laidOut graph roles products
         let windowed = windowed graph
-        let forced n = forced n || laidOut.Contains n || windowed.Contains n
+        let kept = keptSlices graph roles
+        let forced n = forced n || laidOut.Contains n || windowed.Contains n || kept.Contains n
 
         let reducesIndices (n: Node) =
             match n.Op with

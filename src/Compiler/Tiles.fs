@@ -30,8 +30,7 @@ module Tile =
     let uses (body: Statement list) : IReadOnlyDictionary<int, int> =
         let counts = Dictionary<int, int>()
 
-        let see (v: Var) =
-            counts[v.Id] <- counts.GetValueOrDefault v.Id + 1
+        let see (v: Var) = counts[v.Id] <- counts.GetValueOrDefault v.Id + 1
 
         let read (o: Operand) =
             match o with
@@ -120,8 +119,7 @@ module Tile =
         | first :: second :: _ ->
             let step = second.Constant - first.Constant
 
-            let follows k (a: Address) =
-                a = { first with Constant = first.Constant + int64 k * step }
+            let follows k (a: Address) = a = { first with Constant = first.Constant + int64 k * step }
 
             if addresses |> List.indexed |> List.forall (fun (k, a) -> follows k a) then
                 Some step
@@ -170,7 +168,11 @@ module Tile =
         elif
             List.forall Option.isSome loads
             && List.map (Option.get >> snd) loads = targets
-            && run |> List.forall (fun s -> match s with Store _ -> false | _ -> true)
+            && run
+               |> List.forall (fun s ->
+                   match s with
+                   | Store _ -> false
+                   | _ -> true)
         then
             Some(true, rest (List.map (Option.get >> fst) loads))
         else

@@ -185,13 +185,10 @@ type Net private () =
         let step (h: Tensor) (x: Tensor) =
             expects name size h
             expects name inputs x
-            let fromInput, fromCarried = times wi x, times wh h
-            // biases are added part by part: only what the candidate reads of them is kept for the derivative
-            let input k = part k fromInput + part k bi
-            let carried k = part k fromCarried + part k bh
-            let gate k = Activation.Sigmoid.Invoke(input k + carried k)
+            let fromInput, fromCarried = times wi x + bi, times wh h + bh
+            let gate k = Activation.Sigmoid.Invoke(part k fromInput + part k fromCarried)
             let reset, update = gate 0, gate 1
-            let candidate = Build.unary UnaryOp.Tanh (input 2 + reset * carried 2)
+            let candidate = Build.unary UnaryOp.Tanh (part 2 fromInput + reset * part 2 fromCarried)
             candidate + update * (h - candidate)
 
         RecurrentNetwork(name, size, parameters.All, Func<Tensor, Tensor, Tensor> step)
