@@ -89,17 +89,11 @@ module internal Extraction =
                         { Chain = chain; Number = k }
             ]
 
-        let isKept (c: Carried) = obj.ReferenceEquals(c.Chain.Nexts[c.Number], c.Chain.Carries[c.Number])
         let reads = Dictionary<Carried, Carried list>()
 
         for c in all do
-            let roots =
-                [
-                    if not (isKept c) then
-                        c.Chain.Nexts[c.Number]
-                        c.Chain.Starts[c.Number]
-                ]
-
+            let start, next = c.Chain.Starts[c.Number], c.Chain.Nexts[c.Number]
+            let roots = if Reads.isConstant c.Chain c.Number then [ start ] else [ start; next ]
             reads[c] <- Reads.carriesOf marks roots
 
         let reaches (c: Carried) =
@@ -138,10 +132,13 @@ module internal Extraction =
             Location = Location.unknown
         }
 
-    let private leafNode (rename: string -> string) (slot: InputSlot) (x: Tensor) =
+    /// An input may have the name of the site that observes it.
+    let private leafNode (names: HashSet<string>) (slot: InputSlot) (x: Tensor) =
+        let kind = if slot.IsParameter then NodeKind.Parameter else NodeKind.Input
+
         {
-            Name = rename slot.Name
-            Kind = if slot.IsParameter then NodeKind.Parameter else NodeKind.Input
+            Name = rename names (if names.Contains slot.Name then $"{slot.Name} {kind}" else slot.Name)
+            Kind = kind
             Distribution = ""
             Shape = x.Shape
             Indices = []
@@ -167,7 +164,7 @@ module internal Extraction =
             Location = Location.unknown
         }
 
-    let private marksOf (sites: SiteSeen list) (givenOf: string -> Tensor) (chains: Chains) leaf =
+    let private marksOf (sites: SiteSeen list) (chains: Chains) leaf =
         let marks =
             {
                 Nodes = Dictionary(HashIdentity.Reference)
@@ -180,7 +177,7 @@ module internal Extraction =
         for k, s in List.indexed sites do
             marks.Nodes[s.Marker] <- s.Node
             marks.Order[s.Node] <- k
-            let given = givenOf s.Request.Path
+            let given = s.Request.Value
 
             if s.Request.IsObserved && not (isNull given) then
                 match given.Op with
@@ -202,11 +199,18 @@ module internal Extraction =
                     obj.ReferenceEquals(r.Source, reader) && r.At |> List.forall (fun (_, p) -> p = Position.Same)
 
                 if not isOwn then
-                    { From = r.Source; To = reader; At = r.At; Only = r.Only }
+                    {
+                        From = r.Source
+                        To = reader
+                        At = r.At
+                        Only = r.Only
+                        StandsFor = r.StandsFor
+                    }
         ]
 
     /// What a site's distribution reads, what decides whether it counts, and what its value was computed from if it was given.
-    let private ofSite (marks: Landmarks) (trace: Trace) (given: Tensor) (s: SiteSeen) =
+    let private ofSite (marks: Landmarks) (trace: Trace) (s: SiteSeen) =
+        let given = s.Request.Value
         let variables (reads: Read list) = reads |> List.filter (fun r -> r.Source.IsVariable)
 
         let value () = if isNull given then [] else Reads.find marks s.Node true given |> variables
@@ -222,58 +226,51 @@ module internal Extraction =
             let score = s.Request.Distribution.LogDensity s.Marker
             Reads.find marks s.Node false score @ weight () @ (if s.Request.IsObserved then value () else [])
 
-    /// The nodes and edges of a program that stands in some plates.
+    /// The nodes of carried values, each with what it is computed from; they stand for these from now on.
+    let private carriedNodes (marks: Landmarks) names (sites: SiteSeen list) (chains: Chains) =
+        [
+            for c in cyclic marks do
+                let path =
+                    chains
+                    |> Seq.pick (fun (KeyValue(path, chain)) -> if obj.ReferenceEquals(c.Chain, chain) then Some path else None)
+
+                let node = carriedNode names path c
+                let isOwn (s: SiteSeen) = s.Request.Path.StartsWith(path + "/", StringComparison.Ordinal)
+                // it is made when all sites of its step are
+                marks.Order[node] <- sites |> Seq.filter isOwn |> Seq.fold (fun last s -> max last (marks.Order[s.Node] + 1)) 0
+                marks.Nodes.TryAdd(c.Chain.Nexts[c.Number], node) |> ignore
+                c.Chain.Nexts[c.Number], node
+        ]
+
+    let private factorNodes (marks: Landmarks) names (sites: SiteSeen list) (trace: Trace) =
+        [
+            for k, f in Seq.indexed trace.LooseFactors do
+                let name = if trace.LooseFactors.Count = 1 then "factor" else $"factor {k + 1}"
+                let node = factorNode sites names name f
+                marks.Order[node] <- Int32.MaxValue
+                f.LogWeight, node
+        ]
+
+    /// The nodes and edges of a program that stands in some plates. Inputs and parameters that nothing reads are left out.
     let ofProgram (indices: FreeIndex list) (program: Prob<'T>) : GraphNode list * GraphEdge list =
         let sites, chains, trace = traced indices program
         let names = HashSet<string>(sites |> Seq.map (fun s -> s.Node.Name))
         let leaves = Dictionary<InputSlot, GraphNode>(HashIdentity.Reference)
 
         let leaf (slot: InputSlot) x =
-            match leaves.TryGetValue slot with
-            | true, node -> node
-            | _ ->
-                let node = leafNode (rename names) slot x
-                leaves[slot] <- node
-                node
+            if not (leaves.ContainsKey slot) then
+                leaves[slot] <- leafNode names slot x
 
-        let givens = Dictionary<string, Tensor>()
+            leaves[slot]
 
-        for s in sites do
-            givens[s.Request.Path] <- s.Request.Value
-
-        let marks = marksOf sites (fun path -> givens[path]) chains leaf
-
-        let pathOf (chain: ChainRecord) =
-            chains
-            |> Seq.pick (fun (KeyValue(path, c)) -> if obj.ReferenceEquals(c, chain) then Some path else None)
-
-        let carried =
-            [
-                for c in cyclic marks do
-                    let path = pathOf c.Chain
-                    let node = carriedNode names path c
-
-                    let own =
-                        sites |> List.filter (fun s -> s.Request.Path.StartsWith(path + "/", StringComparison.Ordinal))
-
-                    marks.Order[node] <- own |> Seq.fold (fun last s -> max last (marks.Order[s.Node] + 1)) 0
-                    marks.Nodes.TryAdd(c.Chain.Nexts[c.Number], node) |> ignore
-                    c.Chain.Nexts[c.Number], node
-            ]
-
-        let factors =
-            [
-                for k, f in Seq.indexed trace.LooseFactors do
-                    let name = if trace.LooseFactors.Count = 1 then "factor" else $"factor {k + 1}"
-                    let node = factorNode sites names name f
-                    marks.Order[node] <- Int32.MaxValue
-                    f.LogWeight, node
-            ]
+        let marks = marksOf sites chains leaf
+        let carried = carriedNodes marks names sites chains
+        let factors = factorNodes marks names sites trace
 
         let found =
             [
                 for s in sites do
-                    yield! edges s.Node (ofSite marks trace givens[s.Request.Path] s)
+                    yield! edges s.Node (ofSite marks trace s)
                 for x, node in carried do
                     // a value that is carried under two names has the node of the first
                     let isFirst = obj.ReferenceEquals(marks.Nodes[x], node)
@@ -282,11 +279,13 @@ module internal Extraction =
                     yield! edges node (Reads.find marks node false x)
             ]
 
+        let isRead = HashSet<GraphNode>(found |> Seq.map (fun e -> e.From), HashIdentity.Reference)
+
         [
             for s in sites do
                 s.Node
             yield! List.map snd carried
             yield! List.map snd factors
-            yield! leaves.Values
+            yield! leaves.Values |> Seq.filter isRead.Contains
         ],
         found

@@ -30,7 +30,7 @@ type NodeKind =
 
 /// At which values of a plate, or steps of a chain, a node is read, as seen from where the reader stands.
 [<RequireQualifiedAccess>]
-type Position =
+type internal Position =
     /// At the reader's own.
     | Same
     /// So many steps before the reader's.
@@ -73,7 +73,7 @@ type GraphNode =
 
 /// Says that a node's distribution, or its value, reads another.
 [<ReferenceEquality>]
-type GraphEdge =
+type internal GraphEdge =
     {
         From: GraphNode
         To: GraphNode
@@ -81,21 +81,12 @@ type GraphEdge =
         At: (FreeIndex * Position) list
         /// The reader's steps at which it reads: what a chain starts from is read at its first step alone. Empty: at all of them.
         Only: (FreeIndex * int) list
+        /// Of what a chain starts from: the node, and how many steps of which chain before the reader, whose value it stands for.
+        StandsFor: (GraphNode * FreeIndex * int) option
     }
 
-    /// Whether what is read stands at the reader's own plate values and steps.
-    member e.IsLocal =
-        e.At
-        |> List.forall (fun (i, p) -> p = Position.Same || not (List.exists (fun j -> obj.ReferenceEquals(i, j)) e.To.Indices))
-
-/// Names of plates and steps of a graph, as its texts write them.
+/// Indices are the same only if they are the same object.
 [<RequireQualifiedAccess>]
 module internal GraphIndex =
     let isSame (i: FreeIndex) (j: FreeIndex) = obj.ReferenceEquals(i, j)
     let contains (i: FreeIndex) (indices: FreeIndex list) = List.exists (isSame i) indices
-
-    /// How many values an index takes, as far as the model says.
-    let extent (i: FreeIndex) =
-        match i.Extent.Runtime with
-        | None -> string i.Capacity
-        | Some name -> if name = i.Name then "" else name

@@ -95,7 +95,7 @@ module ModelGraph =
 
     let private actionOf (space: Space) : Prob<'A> =
         let draw (values: Tensor list) (l: Leaf) =
-            Prob.sampleAt (named "action" l) (PriorPolicy l) Location.unknown
+            Prob.sampleAt (named "value" l) (PriorPolicy l) Location.unknown
             |> Prob.map (fun x -> values @ [ x ])
 
         space.Leaves
@@ -124,7 +124,7 @@ module ModelGraph =
                 let! final, _ =
                     Prob.markov time first (fun s ->
                         prob {
-                            let! action = actionOf process'.ActionSpace
+                            let! action = Prob.named "action" (actionOf process'.ActionSpace)
 
                             match process'.Reward with
                             | Some reward -> do! Prob.factor (reward s action settings clock)

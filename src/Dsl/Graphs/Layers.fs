@@ -67,12 +67,12 @@ module internal Layers =
 
     let private mean (values: float seq) = if Seq.isEmpty values then nan else Seq.average values
 
-    /// Rows in an order in which few lines cross: each row is sorted by where its neighbours stand, down and up again and again.
-    let private ordered (rows: int[][]) (near: int -> int -> int seq) =
+    /// Rows in an order in which few lines cross: each row is sorted by where its neighbours stand, down and up again and again. `near` gives
+    /// the neighbours of an item in a row, and at which part of their widths its lines meet them.
+    let private ordered (rows: int[][]) (near: int -> int -> (int * float) seq) =
         let place = Dictionary<int, float>()
 
-        let number (row: int[]) =
-            row |> Array.iteri (fun k item -> place[item] <- (double k + 0.5) / double row.Length)
+        let number (row: int[]) = row |> Array.iteri (fun k item -> place[item] <- double k / double row.Length)
 
         Array.iter number rows
 
@@ -84,7 +84,8 @@ module internal Layers =
                 let towards = if down then r - 1 else r + 1
 
                 let wish item =
-                    let m = near item towards |> Seq.map (fun other -> place[other]) |> mean
+                    let share = 1.0 / double rows[towards].Length
+                    let m = near item towards |> Seq.map (fun (other, at) -> place[other] + at * share) |> mean
                     if Double.IsNaN m then place[item] else m
 
                 rows[r] <- Array.sortBy wish rows[r]
@@ -131,7 +132,8 @@ module internal Layers =
 
         let near item row =
             touching[item]
-            |> Seq.choose (fun (other, _, _) -> if items[other].Layer = row then Some other else None)
+            |> Seq.filter (fun (other, _, _) -> items[other].Layer = row)
+            |> Seq.map (fun (other, _, its) -> other, (if items[other].Width > 0.0 then its / items[other].Width else 0.5))
 
         let rows = ordered rows near
         let x = Array.zeroCreate<float> items.Length

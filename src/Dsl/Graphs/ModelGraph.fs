@@ -4,31 +4,6 @@ open System
 open System.Collections.Generic
 open System.Runtime.InteropServices
 
-/// The answer to a question of independence.
-type Independence =
-    {
-        IsIndependent: bool
-        /// The variables along an open trail, in order; empty if there is none.
-        Path: IReadOnlyList<string>
-        /// The answer in words; with the trail, its arrows, and why it is open.
-        Explanation: string
-    }
-
-    override a.ToString() = a.Explanation
-
-/// The answer to the question what to adjust for.
-type Adjustment =
-    {
-        /// Whether there is a set to adjust for.
-        Exists: bool
-        /// A smallest such set; empty if nothing needs to be adjusted for.
-        Sites: IReadOnlyList<string>
-        /// The answer in words.
-        Explanation: string
-    }
-
-    override a.ToString() = a.Explanation
-
 /// The graph of a model: its sites, factors and what its chains carry, with the plates and chains that they stand in, and the inputs and
 /// parameters that they read.
 [<Sealed>]
@@ -256,7 +231,6 @@ type ModelGraph internal (name: string, nodes: GraphNode list, edges: GraphEdge 
     member _.Name = name
     /// Sites in the order in which they are made, then what chains carry, factors, inputs and parameters.
     member _.Nodes: IReadOnlyList<GraphNode> = all
-    member _.Edges: IReadOnlyList<GraphEdge> = Array.ofList edges
 
     /// The node of a name: a path, or the end of one path alone.
     member _.Node(name': string) : GraphNode = Naming.node name all name'

@@ -165,7 +165,11 @@ module internal Picture =
                 for e in edges do
                     let lags, label = away e
                     let source = if lags.IsEmpty then numbers[e.From] else past e.From lags
-                    { From = source; To = numbers[e.To]; Label = label }
+
+                    match e.StandsFor with
+                    // a start is drawn as the first of the earlier values that it stands for
+                    | Some(n, i, lag) -> { From = source; To = past n [ i, lag ]; Label = "first" }
+                    | None -> { From = source; To = numbers[e.To]; Label = label }
             |]
 
         {

@@ -27,6 +27,7 @@ type internal Read =
         Source: GraphNode
         At: (FreeIndex * Position) list
         Only: (FreeIndex * int) list
+        StandsFor: (GraphNode * FreeIndex * int) option
     }
 
 /// Where a search through expressions stands, as seen from the reader's own plate values and steps.
@@ -35,6 +36,7 @@ type private Standing =
         /// Indices at other positions than the reader's.
         Away: (FreeIndex * Position) list
         Only: (FreeIndex * int) list
+        StandsFor: (GraphNode * FreeIndex * int) option
         /// Element axes of which one position is needed: that of an index which was unstacked from it.
         Axes: (int * FreeIndex * Position) list
     }
@@ -43,6 +45,8 @@ type private Standing =
 /// are: no dependence is missed.
 [<RequireQualifiedAccess>]
 module internal Reads =
+    let private nowhere = { Away = []; Only = []; StandsFor = None; Axes = [] }
+
     let private put (i: FreeIndex) p (s: Standing) =
         let others = s.Away |> List.filter (fun (j, _) -> not (GraphIndex.isSame i j))
         { s with Away = if p = Position.Same then others else (i, p) :: others }
@@ -135,14 +139,18 @@ module internal Reads =
         | Op.TopK _
         | Op.KthLargest _ -> all { s with Axes = [] }
 
+    /// Whether a step hands a carried value on as it is.
+    let isConstant (chain: ChainRecord) number = obj.ReferenceEquals(chain.Nexts[number], chain.Carries[number])
+
     /// What a chain's carried value is before a step: what the step before it made of it, or at the first step its start.
-    let private carried (chain: ChainRecord) number at (s: Standing) : (Tensor * Standing) list =
+    let private carried (marks: Landmarks) (chain: ChainRecord) number at (s: Standing) : (Tensor * Standing) list =
         let steps = chain.Index.Capacity
         let s = { s with Axes = [] }
         let start = chain.Starts[number], put chain.Index Position.Same s
         let next p = chain.Nexts[number], put chain.Index p s
 
         match at with
+        | _ when isConstant chain number -> [ start ]
         | Position.Same
         | Position.Before _ ->
             let lag =
@@ -153,9 +161,18 @@ module internal Reads =
             // another start of the same chain is read at another step of the reader: never both
             let isPossible = s.Only |> List.forall (fun (i, t) -> not (GraphIndex.isSame i chain.Index) || t = lag)
 
+            let later =
+                match marks.Nodes.TryGetValue chain.Nexts[number] with
+                | true, node -> Some(node, chain.Index, lag + 1)
+                | _ -> s.StandsFor
+
             [
                 if isPossible then
-                    fst start, { snd start with Only = List.distinct ((chain.Index, lag) :: s.Only) }
+                    fst start,
+                    { snd start with
+                        Only = List.distinct ((chain.Index, lag) :: s.Only)
+                        StandsFor = later
+                    }
                 if lag + 1 < steps then
                     next (Position.Before(lag + 1))
             ]
@@ -204,7 +221,7 @@ module internal Reads =
                 | Op.Carry(scan, k)
                 | Op.Final(scan, k) when marks.Chains.ContainsKey scan -> found.Add { Chain = marks.Chains[scan]; Number = k } |> ignore
                 | _ ->
-                    for x, _ in operands [] y { Away = []; Only = []; Axes = [] } do
+                    for x, _ in operands [] y nowhere do
                         pending.Push x
 
         List.ofSeq found
@@ -214,16 +231,13 @@ module internal Reads =
         let found = HashSet<Read>()
         let seen = HashSet<struct (Tensor * Standing)>()
         let pending = Stack<struct (Tensor * Standing)>()
-        let here = { Away = []; Only = []; Axes = [] }
-        pending.Push(struct (root, here))
+        pending.Push(struct (root, nowhere))
 
         let further (y: Tensor) (s: Standing) =
             match y.Op with
-            | Op.Input slot -> found.Add { Source = marks.Leaf slot y; At = []; Only = s.Only } |> ignore
+            | Op.Input slot -> found.Add { Source = marks.Leaf slot y; At = []; Only = s.Only; StandsFor = s.StandsFor } |> ignore
             | Op.Carry(scan, k) when marks.Chains.ContainsKey scan ->
-                for struct (x, t) in
-                    carried marks.Chains[scan] k (position reader.Indices scan.Index s) s
-                    |> List.map (fun (x, t) -> struct (x, t)) do
+                for x, t in carried marks marks.Chains[scan] k (position reader.Indices scan.Index s) s do
                     pending.Push(struct (x, t))
             | Op.Final(scan, k) when marks.Chains.ContainsKey scan ->
                 pending.Push(struct (marks.Chains[scan].Nexts[k], put scan.Index (Position.FromEnd 0) { s with Axes = [] }))
@@ -236,7 +250,7 @@ module internal Reads =
 
             if seen.Add(struct (y, s)) then
                 let source =
-                    if isDefinition && obj.ReferenceEquals(y, root) && s = here then
+                    if isDefinition && obj.ReferenceEquals(y, root) && s = nowhere then
                         None
                     else
                         sources marks y
@@ -246,7 +260,7 @@ module internal Reads =
                     let at = node.Indices |> List.map (fun i -> i, position reader.Indices i s)
 
                     if not isGiven || isLater marks reader node at then
-                        found.Add { Source = node; At = at; Only = s.Only } |> ignore
+                        found.Add { Source = node; At = at; Only = s.Only; StandsFor = s.StandsFor } |> ignore
                     else
                         further y s
                 | None -> further y s

@@ -67,7 +67,7 @@ module internal Svg =
     /// Letters of these sizes are about so wide.
     let private sizeOf (n: PictureNode) =
         match n.Kind with
-        | NodeKind.Factor -> 16.0, 16.0
+        | NodeKind.Factor -> max 16.0 (widthOf 5.8 n.Label), 32.0
         | NodeKind.Parameter -> widthOf 6.2 n.Label + 18.0, 22.0
         | NodeKind.Input -> widthOf 7.4 n.Label + 22.0, 26.0
         | NodeKind.Latent
@@ -104,6 +104,17 @@ module internal Svg =
 
         $"<polygon class=\"{classes}\" points=\"{points}\"/>"
 
+    /// What arrows lead to: of a factor, which has its name below it, the square.
+    let private bodyOf (n: PictureNode) (f: Frame) =
+        match n.Kind with
+        | NodeKind.Factor -> { f with X = f.X + 0.5 * f.Width - 8.0; Width = 16.0; Height = 16.0 }
+        | NodeKind.Latent
+        | NodeKind.Observed
+        | NodeKind.Intervened
+        | NodeKind.Deterministic
+        | NodeKind.Input
+        | NodeKind.Parameter -> f
+
     let private outline (n: PictureNode) (f: Frame) =
         let past = if n.IsPast then " past" else ""
         let round = 0.5 * f.Height
@@ -113,7 +124,7 @@ module internal Svg =
         | NodeKind.Observed -> [ rectangle f round ("site observed" + past) ]
         | NodeKind.Intervened -> [ rectangle f round "site observed"; rectangle (within 3.0 f) (round - 3.0) "set" ]
         | NodeKind.Deterministic -> [ hexagon f ("computed" + past) ]
-        | NodeKind.Factor -> [ rectangle f 2.0 "factor" ]
+        | NodeKind.Factor -> [ rectangle (bodyOf n f) 2.0 "factor" ]
         | NodeKind.Input -> [ rectangle f 4.0 ("input" + past) ]
         | NodeKind.Parameter -> [ rectangle f 4.0 "parameter" ]
 
@@ -125,7 +136,7 @@ module internal Svg =
         let x, y = f.X + 0.5 * f.Width, f.Y + 0.5 * f.Height
 
         match n.Kind with
-        | NodeKind.Factor -> [ textAt "beside" (f.X + f.Width + 5.0, y + 3.5) n.Label ]
+        | NodeKind.Factor -> [ textAt "small" (x, f.Y + 28.0) n.Label ]
         | NodeKind.Parameter -> [ textAt "small" (x, y + 3.5) n.Label ]
         | NodeKind.Latent
         | NodeKind.Observed
@@ -161,18 +172,16 @@ module internal Svg =
         let t = bisect 0.0 1.0 24
         cx + t * dx, cy + t * dy
 
-    /// A smooth line through points: its tangents are those of the chords between the neighbours of each (Catmull and Rom, 1974).
+    /// A smooth line through points, straight if they are two: upright where it passes between others, and straight towards its ends.
     let private smooth (way: (float * float)[]) =
-        let at k = way[max 0 (min (way.Length - 1) k)]
         let text = StringBuilder($"M{point way[0]}")
 
         for k in 0 .. way.Length - 2 do
-            let (ax, ay), (bx, by), (cx, cy), (dx, dy) = at (k - 1), at k, at (k + 1), at (k + 2)
-
-            let first, second =
-                (bx + (cx - ax) / 6.0, by + (cy - ay) / 6.0), (cx - (dx - bx) / 6.0, cy - (dy - by) / 6.0)
-
-            text.Append($"C{point first} {point second} {point (cx, cy)}") |> ignore
+            let (ax, ay), (bx, by) = way[k], way[k + 1]
+            let part = 0.45
+            let first = (if k = 0 then ax + 0.3 * (bx - ax) else ax), ay + part * (by - ay)
+            let second = (if k = way.Length - 2 then bx - 0.3 * (bx - ax) else bx), by - part * (by - ay)
+            text.Append($"C{point first} {point second} {point (bx, by)}") |> ignore
 
         text.ToString()
 
@@ -184,7 +193,8 @@ module internal Svg =
 
     let private arrow (p: Picture) (l: Layout) k =
         let a = p.Arrows[k]
-        let source, target = l.Nodes[a.From], l.Nodes[a.To]
+        let bodyOf k = bodyOf p.Nodes[k] l.Nodes[k]
+        let source, target = bodyOf a.From, bodyOf a.To
         let middle (f: Frame) = f.X + 0.5 * f.Width, f.Y + 0.5 * f.Height
 
         let inner =
@@ -236,24 +246,13 @@ module internal Svg =
             else
                 Layout.of' (fun k -> sizeOf p.Nodes[k]) p
 
-        // a factor's name stands beside it, and may reach beyond all that was laid out
-        let beside =
-            p.Nodes
-            |> Seq.mapi (fun k n ->
-                if n.Kind = NodeKind.Factor then
-                    l.Nodes[k].X + 30.0 + widthOf 5.8 n.Label
-                else
-                    0.0)
-
-        let width = Seq.fold max l.Width beside
-
         String.Join(
             "\n",
             [
-                $"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"model-graph\" role=\"img\" width=\"{number width}\" height=\"{number l.Height}\" viewBox=\"0 0 {number width} {number l.Height}\">"
+                $"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"model-graph\" role=\"img\" width=\"{number l.Width}\" height=\"{number l.Height}\" viewBox=\"0 0 {number l.Width} {number l.Height}\">"
                 $"<title>{escape p.Title}</title>"
                 $"<style>{style}</style>"
-                rectangle { X = 0.0; Y = 0.0; Width = width; Height = l.Height } 10.0 "paper"
+                rectangle { X = 0.0; Y = 0.0; Width = l.Width; Height = l.Height } 10.0 "paper"
                 for k in 1 .. l.Boxes.Length - 1 do
                     yield! box p l k
                 for k in 0 .. p.Arrows.Length - 1 do
