@@ -35,6 +35,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Some(Key.Around _)
             | Some(Key.Kernel _)
             | Some(Key.Elements _)
+            | Some(Key.Pointwise _)
             | Some(Key.Panels _)
             | Some(Key.Products _)
             | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."

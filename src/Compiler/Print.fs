@@ -39,6 +39,7 @@ type private KernelPage
         | Store _
         | Declare _
         | Assign _
+        | Update _
         | Philox _ -> true
 
     member private p.Body(mode, lane: LoopVar, body: Statement list) =
