@@ -16,21 +16,24 @@ type private PriorPolicy(leaf: Leaf) =
 /// Graphs of programs, of models and guides of one datum, and of decision processes.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module ModelGraph =
-    /// Refuses a graph in which a variable depends on itself. Few values of plates and steps are enough to see it.
+    /// Refuses a graph in which a variable depends on itself. Two values of each plate are enough to see it, and so many steps as the way
+    /// round may go forward.
     let private requireAcyclic (name: string) (nodes: GraphNode list) (edges: GraphEdge list) =
-        let lags =
+        let forward (i: FreeIndex) =
             edges
             |> List.sumBy (fun e ->
                 e.At
-                |> List.sumBy (fun (_, p) ->
+                |> List.sumBy (fun (j, p) ->
                     match p with
                     | Position.Before n
-                    | Position.FromEnd n -> n
+                    | Position.FromEnd n when GraphIndex.isSame i j -> n
+                    | Position.Before _
+                    | Position.FromEnd _
                     | Position.Same
                     | Position.Every -> 0))
 
         let g =
-            Unrolled(Array.ofList nodes, Array.ofList edges, fun i -> [| 0 .. min i.Capacity (2 + lags) - 1 |])
+            Unrolled(Array.ofList nodes, Array.ofList edges, fun i -> [| 0 .. min i.Capacity (2 + forward i) - 1 |])
 
         match g.Cycle() with
         | [] -> ()

@@ -125,7 +125,7 @@ type ModelGraph internal (name: string, nodes: GraphNode list, edges: GraphEdge 
         let fixedOnes = factors g
         let work = (meaning.Steps |> List.fold (fun n (i, _) -> n * int64 i.Capacity) 1L) * int64 g.Count
 
-        if work > 20_000_000_000L then
+        if work > 4_000_000_000L then
             Fail.model
                 $"The letters of the question stand for too many steps to try them all, {work} variables."
                 "Name steps by numbers, or fewer of them by letters."
@@ -150,7 +150,7 @@ type ModelGraph internal (name: string, nodes: GraphNode list, edges: GraphEdge 
             }
         | None ->
             Fail.model
-                $"Of {a.Text}, {b.Text}{condition z} two share a variable, or no step is such."
+                $"\"{a.Text}\" and \"{b.Text}\"{condition z} share variables, or stand at no steps that there are."
                 "Name different variables, at steps that the chain has."
 
     let requireSite (n: Named) =

@@ -13,7 +13,7 @@ open System.Collections.Generic
 /// two others may be chosen alike at all values that are not named, since the one nearest to the first of the two is unique.
 [<Sealed>]
 type internal Unrolled(nodes: GraphNode[], edges: GraphEdge[], valuesOf: FreeIndex -> int[]) =
-    let limit = 50_000_000L
+    let limit = 4_000_000L
     let indices = nodes |> Array.map (fun n -> Array.ofList n.Indices)
     let values = Dictionary<FreeIndex, int[]>(HashIdentity.Reference)
 
@@ -28,7 +28,7 @@ type internal Unrolled(nodes: GraphNode[], edges: GraphEdge[], valuesOf: FreeInd
         if Array.sum sizes > limit then
             Fail.model
                 $"The graph has {Array.sum sizes} variables over all steps, more than the {limit} that are searched."
-                "Make the chains shorter: what holds of a thousand steps holds of more."
+                "Ask it of a model with shorter chains."
 
     let starts = Array.scan (+) 0 (Array.map int sizes)
     let numbers = Dictionary<GraphNode, int>(HashIdentity.Reference)

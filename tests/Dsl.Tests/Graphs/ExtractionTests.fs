@@ -218,6 +218,23 @@ let ``Masks that read sites and values that are computed from sites are read as 
     Assert.True(g.Independent("z[i]", "u[j]").IsIndependent)
 
 [<Fact>]
+let ``A site that has all its mass at a value is known with what it is computed from`` () =
+    let g =
+        graph (
+            prob {
+                let! a = L.Sample("a", standard)
+                let! d = L.Sample("d", L.Dirac(2.0 * a))
+                let! _ = L.Sample("x", normal d)
+                let! _ = L.Sample("y", normal d)
+                return ()
+            }
+        )
+
+    Assert.True(g.Independent("x", "y", [ "a" ]).IsIndependent)
+    Assert.False(g.Independent("x", "y").IsIndependent)
+    Assert.True(g.Independent("a", "x", [ "d" ]).IsIndependent)
+
+[<Fact>]
 let ``A decision process has actions, carried states and a factor for its optimality`` () =
     let process': Mdp<struct (Tensor * Tensor), Tensor, NoSettings> =
         Mdp.define "process"
@@ -272,7 +289,8 @@ let ``Names that are not known, or not clear, are answered with those that are n
     refuses "\"x[i+1]\": the values of the plate \"p\" have no order." (fun () -> g.Independent("x[i+1]", "left/theta"))
     refuses "3 values of the plate \"p\" are named; it has 2." (fun () -> g.Independent("x[i]", "x[j]", [ "x[k]" ]))
 
-    refuses "Of left/theta, left/theta two share a variable, or no step is such." (fun () -> g.Independent("left/theta", "left/theta"))
+    refuses "\"left/theta\" and \"left/theta\" share variables, or stand at no steps that there are." (fun () ->
+        g.Independent("left/theta", "left/theta"))
 
 [<Fact>]
 let ``Long chains are answered in time that grows with their length alone`` () =
