@@ -248,7 +248,7 @@ let ``A decision process has actions, carried states and a factor for its optima
     // rewards weigh what is done now by what was done before
     let answer = g.Independent("action/value[0]", "action/value[4]")
     Assert.False answer.IsIndependent
-    Assert.EndsWith("is open: time/factor[4] weighs every run.", answer.Explanation)
+    Assert.EndsWith("is open: factor[4] weighs every run.", answer.Explanation)
     Assert.True(g.Independent("action/value[0]", "action/value[4]", [ "Item1[3]"; "Item2[3]" ]).IsIndependent)
 
 [<Fact>]
