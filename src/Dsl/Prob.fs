@@ -110,12 +110,14 @@ type SampleSource =
     /// Fresh draws under a seed (two words) and an outer step (two words).
     | Draw of seed: Tensor[] * step: Tensor[]
     /// Anything: a fixed value, a proposal, a replayed draw.
-    | Choose of (string -> Distribution -> Draws option -> Tensor)
+    | Choose of (SiteRequest -> Tensor)
 
 /// A chain that a program made: what its loop carries, before and after a step, and at the end.
 type ChainRecord =
     {
         Index: FreeIndex
+        /// Of the carried values: the fields of their record.
+        Names: string[]
         Starts: Tensor[]
         Carries: Tensor[]
         Nexts: Tensor[]
@@ -321,7 +323,7 @@ module Prob =
                 else
                     let value, density = r.Distribution.DrawScored draws
                     value, Some density
-            | null, Choose f -> fits r (f r.Path r.Distribution None), None
+            | null, Choose f -> fits r (f r), None
             | given, _ ->
                 let value = fits r given
                 (if r.IsHeld then Calculus.stopGradient value else value), None
@@ -455,6 +457,7 @@ module Prob =
                         c.Recorded[inner.Path] <-
                             {
                                 Index = index
+                                Names = (Record.space<'S>()).Leaves |> Array.map (fun l -> l.Path)
                                 Starts = starts
                                 Carries = fst last
                                 Nexts = snd last
@@ -479,7 +482,7 @@ module Prob =
     let trace (choose: string -> Distribution -> Tensor) (body: Prob<'T>) : 'T * Trace =
         let trace = Trace()
 
-        body.Run(ProbContext.At(Choose(fun path d _ -> choose path d), trace, [], [])), trace
+        body.Run(ProbContext.At(Choose(fun r -> choose r.Path r.Distribution), trace, [], [])), trace
 
     /// The log-density of all that a trace recorded: samples, observations and factors, over all plates and times.
     let logJoint (trace: Trace) : Tensor =

@@ -18,6 +18,7 @@ public partial class DocumentationTests
     [InlineData("docs/algorithms.md")]
     [InlineData("docs/errors.md")]
     [InlineData("docs/learning.md")]
+    [InlineData("docs/graph.md")]
     public void Code_is_copied_from_tests(string document) =>
         AssertTested(document, code => code.Split("// …", StringSplitOptions.RemoveEmptyEntries));
 
