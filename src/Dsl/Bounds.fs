@@ -142,7 +142,8 @@ module EvidenceBound =
         )
 
     let private summands (o: Objective) (pair: Paired) : Term list =
-        Summands.ofPair (o.SampledDivergences || o.Order <> 1.0) o.Balance pair |> Summands.sumOut o.Beta pair
+        Summands.ofPair (o.SampledDivergences || o.Order <> 1.0) o.Balance pair
+        |> Summands.sumOut o.Beta pair
 
     /// Derives the bound of a model and its guide where the program stands: plates that are open there stay free. Masks and scales are those
     /// of the model; a guide's do not count.

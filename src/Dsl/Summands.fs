@@ -42,7 +42,10 @@ module internal Summands =
     let private ofLatent sampled balance (pair: Paired) (q: SiteRecord) (p: SiteRecord) : Term list =
         let ofSite = Terms.ofSite pair.Given
         let path = Terms.name q.Path
-        let isSummedOver i = pair.SummedOut |> List.exists (fun s -> pair.Enumerated[s.Path] = i || List.contains i pair.Lags[s.Path])
+
+        let isSummedOver i =
+            pair.SummedOut
+            |> List.exists (fun s -> pair.Enumerated[s.Path] = i || List.contains i pair.Lags[s.Path])
 
         match divergence sampled balance pair q p with
         | Some kl -> [ ofSite p $"KL(q({path}) ‖ p({path}))" -1.0 kl |> divergent p ]
@@ -87,12 +90,7 @@ module internal Summands =
     let sumOut (beta: float) (pair: Paired) (terms: Term list) : Term list =
         let sites =
             [
-                for s in pair.SummedOut ->
-                    {
-                        Site = s
-                        Index = pair.Enumerated[s.Path]
-                        Lags = pair.Lags[s.Path]
-                    }
+                for s in pair.SummedOut -> { Site = s; Index = pair.Enumerated[s.Path]; Lags = pair.Lags[s.Path] }
             ]
 
         let isWithin (t: Term) = sites |> List.exists (fun s -> s.All |> List.exists (Terms.has t.Value))

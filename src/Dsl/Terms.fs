@@ -69,7 +69,8 @@ module internal Terms =
     /// A summand of a site or factor that stands in some plates and times.
     let summand given (indices: FreeIndex list) (scale: Tensor) text sign value : Term =
         // a scale that varies with enumerated values is part of what is summed over them
-        let isPart = not (isNull scale) && scale.Indices |> Array.exists (fun i -> i.Kind = IndexKind.Enumerated)
+        let isPart =
+            not (isNull scale) && scale.Indices |> Array.exists (fun i -> i.Kind = IndexKind.Enumerated)
 
         {
             Text = text

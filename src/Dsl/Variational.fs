@@ -247,6 +247,7 @@ module internal Pairing =
             }
 
         let drawn = Trace()
+
         guide.Run
             { inside drawn [ ofGuide c estimators chosen ofGuides.Enumerate ] with
                 Recorded = chains

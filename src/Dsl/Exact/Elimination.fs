@@ -25,7 +25,9 @@ module internal Elimination =
         let shift = Calculus.stopGradient (Build.select isFinite largest (number x 0.0))
         let total = Structure.sum [||] [ index ] (exp (x - shift))
         let isPossible = less (number x 0.0) total
-        shift + Build.select isPossible (log (Build.select isPossible total (number x 1.0))) (number x Double.NegativeInfinity)
+
+        shift
+        + Build.select isPossible (log (Build.select isPossible total (number x 1.0))) (number x Double.NegativeInfinity)
 
     let private reduce (combination: Combination) (index: FreeIndex) (x: Tensor) =
         match combination with

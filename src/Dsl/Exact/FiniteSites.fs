@@ -65,11 +65,16 @@ type internal EnumeratedSites(isFormal: bool) =
     member _.Contains(path: string) = sites.ContainsKey path
 
     /// The indices over values of earlier steps, by the site's path.
-    member _.Lags: IReadOnlyDictionary<string, FreeIndex list> = readOnlyDict [ for s in sites -> s.Key, List.ofSeq s.Value.Lags ]
+    member _.Lags: IReadOnlyDictionary<string, FreeIndex list> =
+        readOnlyDict [ for s in sites -> s.Key, List.ofSeq s.Value.Lags ]
 
     /// The indices over values, by the site's path.
     static member Indices(all: EnumeratedSites seq) : IReadOnlyDictionary<string, FreeIndex> =
-        readOnlyDict [ for e in all do for s in e.Sites -> s ]
+        readOnlyDict
+            [
+                for e in all do
+                    for s in e.Sites -> s
+            ]
 
     member private _.Sites = [ for s in sites -> s.Key, s.Value.Index ]
 

@@ -48,18 +48,14 @@ module internal Messages =
 
         let finals, eliminated =
             Structure.scan time [| Build.constantOf dtype shape [| start |] |] (fun carried ->
-                let factors, eliminated = Elimination.all combination refuse last (unstackAll before carried[0] :: steps)
+                let factors, eliminated =
+                    Elimination.all combination refuse last (unstackAll before carried[0] :: steps)
+
                 [| stackAll after (List.reduce (+) factors) |], eliminated)
 
         let left, ended = Elimination.all combination refuse before (unstackAll before finals[0] :: ends)
 
-        left,
-        {
-            Time = time
-            Sites = sites
-            Steps = eliminated
-            Ends = ended
-        }
+        left, { Time = time; Sites = sites; Steps = eliminated; Ends = ended }
 
     let private isHandedOn (x: Tensor) =
         match x.Op with

@@ -118,7 +118,8 @@ module internal SumOut =
         let left, eliminated =
             Messages.along combination (refuseTable mend s) time sites (List.map factor steps) (List.map factor ends)
 
-        let names = sites |> List.map (fun s -> $"{Terms.name s.Path}[{Terms.name time.Name}]") |> String.concat ","
+        let names =
+            sites |> List.map (fun s -> $"{Terms.name s.Path}[{Terms.name time.Name}]") |> String.concat ","
 
         let sum =
             {
@@ -135,7 +136,10 @@ module internal SumOut =
     /// Sites with the lags up to the earliest value that a term reads.
     let private readLags (terms: Term list) (s: FiniteSite) =
         let isRead i = terms |> List.exists (fun t -> Terms.has t.Value i)
-        { s with Lags = s.Lags |> List.rev |> List.skipWhile (isRead >> not) |> List.rev }
+
+        { s with
+            Lags = s.Lags |> List.rev |> List.skipWhile (isRead >> not) |> List.rev
+        }
 
     /// Sites in groups, those together that a term reads together.
     let private together (terms: Term list) (sites: FiniteSite list) : FiniteSite list list =
@@ -184,10 +188,7 @@ module internal SumOut =
                 terms, removed @ [ last ]
 
             // chains over the same steps and plates
-            let groups =
-                carried
-                |> List.groupBy (fun s -> s.Indices)
-                |> List.collect (snd >> together terms)
+            let groups = carried |> List.groupBy (fun s -> s.Indices) |> List.collect (snd >> together terms)
 
             List.fold along (terms, removed @ first) groups
 
