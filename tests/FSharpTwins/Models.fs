@@ -29,3 +29,45 @@ let guided = model.With guide
 let fit (engine: Engine) (images: float32[]) (labels: float32[]) =
     let data = Dataset.Columns(("Image", images), ("Label", labels))
     guided.Elbo().Fit(data, Adam(1e-2), FitOptions(Epochs = 20L, BatchSize = 50, Seed = 3L), engine)
+
+let groups =
+    Model.withGlobals "model" (fun (data: Data<Tensor>) ->
+        prob {
+            let! mean = Sample("mean", Normal(0.0, 1.0))
+
+            return!
+                data.Plate(fun y ->
+                    prob {
+                        let! z = Sample("z", Normal(mean, Fill(0.5)))
+                        do! Observe("y", Normal(z, Fill(0.3)), y)
+                    })
+        })
+
+let private start name = Parameter.create name [||] Initializer.Zeros
+
+let groupGuide =
+    let location, scale, share, spread = start "location", start "scale", start "share", start "spread"
+
+    Guide.withGlobals "guide" (fun (data: Data<Tensor>) ->
+        prob {
+            let! mean = Sample("mean", Normal(location, Exp scale))
+            return! data.Plate(fun y -> Sample("z", Normal(share * y + (1.0 - share) * mean, Exp spread)))
+        })
+
+let fitGroups (engine: Engine) (data: Dataset) (options: FitOptions) =
+    groups.With(groupGuide).Elbo(Objective.Elbo 4).Fit(data, Adam(Rate.Cosine(0.03, 3600)), options, engine)
+
+/// A hidden Markov model of 30 days: probabilities of the next state as rows of logits, and what is seen in each state.
+let hidden (rows: Tensor) (means: Tensor) (seen: Tensor) =
+    let day = TimeIndex("day", 30)
+
+    Markov(
+        day,
+        Convert(Zeros(), DType.I32),
+        fun state ->
+            prob {
+                let! next = Sample("state", Categorical(Gather(rows, state)))
+                do! Observe("seen", Normal(Gather(means, next), Fill(0.5)), Unstack(seen, day))
+                return next
+            }
+    )
