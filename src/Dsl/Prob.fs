@@ -280,7 +280,8 @@ module Prob =
     let private sumOut (c: ProbContext) (x: Tensor) =
         Structure.sum [||] (List.filter (fun i -> not (List.contains i c.Given)) (c.Plates @ c.Times)) x
 
-    let private keyOf (c: ProbContext) path =
+    /// The key of a site's draws, where draws are made.
+    let internal keyOf (c: ProbContext) path =
         match c.Source with
         | Draw(seed, step) ->
             let struct (low, high) = Philox.hashPath (c.KeyPrefix + path)

@@ -61,15 +61,10 @@ module internal Summands =
             else
                 [ ofSite p $"(log q({path}) − log p({path}))" -1.0 (drawn - p.Masked.Value) |> divergent p ]
 
-    /// A finite site that is masked counts as one of equal probabilities, so that its sum is 0: what reads it there is masked as well.
-    let private ofSummedOut (pair: Paired) (s: SiteRecord) : Term =
-        let t = Terms.prior pair.Given s
-
-        if isNull s.Mask then
-            t
-        else
-            let uniform = Build.scalar t.Value.DType -(log (double pair.Enumerated[s.Path].Capacity))
-            { t with Value = Build.select s.Mask s.Masked.Value uniform }
+    let private finite (pair: Paired) : FiniteSite list =
+        [
+            for s in pair.SummedOut -> { Site = s; Index = pair.Enumerated[s.Path]; Lags = pair.Lags[s.Path] }
+        ]
 
     /// The summands of log p(x, z) − log q(z), divergences in closed form where that is their mean, unless all are to be sampled.
     let ofPair (sampled: bool) (balance: Nullable<double>) (pair: Paired) : Term list =
@@ -82,17 +77,13 @@ module internal Summands =
                 yield! ofLatent sampled balance pair q p
             for s in pair.Auxiliary do
                 ofSite s $"log q({Terms.name s.Path})" -1.0 s.Masked.Value |> divergent s
-            yield! List.map (ofSummedOut pair) pair.SummedOut
+            yield! finite pair |> List.map (SumOut.prior pair.Given)
             yield! Terms.ofFactors pair.Given pair.Factors
         ]
 
     /// log Σ_z exp(Σ terms) over the finite sites of the model that the guide leaves to it.
     let sumOut (beta: float) (pair: Paired) (terms: Term list) : Term list =
-        let sites =
-            [
-                for s in pair.SummedOut -> { Site = s; Index = pair.Enumerated[s.Path]; Lags = pair.Lags[s.Path] }
-            ]
-
+        let sites = finite pair
         let isWithin (t: Term) = sites |> List.exists (fun s -> s.All |> List.exists (Terms.has t.Value))
 
         match terms |> List.tryFind (fun t -> t.Weight.IsSome && isWithin t) with

@@ -56,18 +56,3 @@ let groupGuide =
 
 let fitGroups (engine: Engine) (data: Dataset) (options: FitOptions) =
     groups.With(groupGuide).Elbo(Objective.Elbo 4).Fit(data, Adam(Rate.Cosine(0.03, 3600)), options, engine)
-
-/// A hidden Markov model of 30 days: probabilities of the next state as rows of logits, and what is seen in each state.
-let hidden (rows: Tensor) (means: Tensor) (seen: Tensor) =
-    let day = TimeIndex("day", 30)
-
-    Markov(
-        day,
-        Convert(Zeros(), DType.I32),
-        fun state ->
-            prob {
-                let! next = Sample("state", Categorical(Gather(rows, state)))
-                do! Observe("seen", Normal(Gather(means, next), Fill(0.5)), Unstack(seen, day))
-                return next
-            }
-    )

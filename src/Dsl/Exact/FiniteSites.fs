@@ -16,17 +16,19 @@ module internal Enumeration =
     /// An index over all values of a site that can be listed.
     let index (path: string) (d: Distribution) = FreeIndex(path, Extent.Fixed (count d).Value, IndexKind.Enumerated)
 
+    /// The values at positions among all.
+    let valuesAt (position: Tensor) (d: Distribution) : Tensor =
+        match count d, d.Support with
+        | Some n, Support.OneHot -> Build.convert d.DType (Build.binary BinaryOp.Equal (Shapes.iota n) (Build.fill [| n |] position))
+        | _ -> Build.convert d.DType position
+
     /// All values of a site, over its index, and formally over further indices.
     let values (index: FreeIndex) (further: FreeIndex list) (d: Distribution) : Tensor =
         let position =
             further
             |> List.fold (fun x i -> x + Build.scalar DType.I32 0.0 * Structure.position i) (Structure.position index)
 
-        match d.Support with
-        | Support.OneHot ->
-            let n = index.Capacity
-            Build.convert d.DType (Build.binary BinaryOp.Equal (Shapes.iota n) (Build.fill [| n |] position))
-        | _ -> Build.convert d.DType position
+        valuesAt position d
 
 /// A site whose values are looked at all at once.
 type private EnumeratedSite =

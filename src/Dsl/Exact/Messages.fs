@@ -22,6 +22,8 @@ type internal EliminatedChain =
         Sites: FiniteSite list
         Steps: Eliminated list
         Ends: Eliminated list
+        /// The message after each step, free in the chain's index and in those of the values that later steps read.
+        Message: Tensor
     }
 
 /// Elimination along a chain: a loop carries the message of the values that later steps read.
@@ -46,16 +48,24 @@ module internal Messages =
 
         let shape = [| for i in before -> i.Capacity |]
 
-        let finals, eliminated =
+        let finals, (message, eliminated) =
             Structure.scan time [| Build.constantOf dtype shape [| start |] |] (fun carried ->
                 let factors, eliminated =
                     Elimination.all combination refuse last (unstackAll before carried[0] :: steps)
 
-                [| stackAll after (List.reduce (+) factors) |], eliminated)
+                let message = List.reduce (+) factors
+                [| stackAll after message |], (message, eliminated))
 
         let left, ended = Elimination.all combination refuse before (unstackAll before finals[0] :: ends)
 
-        left, { Time = time; Sites = sites; Steps = eliminated; Ends = ended }
+        left,
+        {
+            Time = time
+            Sites = sites
+            Steps = eliminated
+            Ends = ended
+            Message = message
+        }
 
     let private isHandedOn (x: Tensor) =
         match x.Op with

@@ -14,6 +14,17 @@ type internal Removed =
 /// Sums of terms over finite sites: those in most plates first, and those that a chain carries along it.
 [<RequireQualifiedAccess>]
 module internal SumOut =
+    /// log p of a site that is summed out. One that is masked counts as one of equal probabilities, so that its sum is 0: what reads it there is
+    /// masked as well.
+    let prior given (s: FiniteSite) : Term =
+        let t = Terms.prior given s.Site
+
+        if isNull s.Site.Mask then
+            t
+        else
+            let uniform = Build.scalar t.Value.DType -(log (double s.Index.Capacity))
+            { t with Value = Build.select s.Site.Mask s.Site.Masked.Value uniform }
+
     let private refuseTable (mend: string) (s: FiniteSite) (variables: FreeIndex[]) =
         let names = variables |> Array.map (fun i -> $"\"{i.Name}\" ({i.Capacity})") |> String.concat " × "
         let size = (Elimination.size variables).ToString("N0", Globalization.CultureInfo.InvariantCulture)
