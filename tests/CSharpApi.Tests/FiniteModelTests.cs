@@ -72,6 +72,44 @@ public sealed class FiniteModelTests : IDisposable
         Assert.Equal(evidence, Evidence(FSharpFinite.hidden), 1e-6);
     }
 
+    [Fact]
+    public void What_cannot_be_summed_out_is_refused_by_name()
+    {
+        void Refuses<T>(string problem, Prob<T> model) =>
+            Assert.Equal(problem, Assert.Throws<ModelException>(() => model.FinitePosterior()).Problem);
+
+        Refuses(
+            "The site \"z\" draws from Normal, whose values cannot be listed; a finite model has finite sites.",
+            Sample("z", Normal(0, 1)));
+        Refuses(
+            "The site \"t/z\" is summed out along \"t\"; what the chain carries is computed from all its earlier values.",
+            Markov("t", 3, Fill(0), sum =>
+                from z in Sample("z", Bernoulli(logits: 0.1 * sum))
+                select sum + z));
+        var plate = PlateIndex("i", 3);
+        Refuses(
+            "The site \"i/z\" is summed out for each value of \"i\"; log p(y) mixes them.",
+            from z in Plate(plate, Sample("z", Bernoulli(logits: Fill(0.2))))
+            select z.Value.Observed("y", Normal(SumOver(plate, z.Value), 1), 0.5));
+    }
+
+    [Fact]
+    public void Impossible_evidence_is_named_by_a_checked_engine()
+    {
+        using var strict = new Engine(new EngineOptions { Threads = 1, Cache = false, Checked = true });
+        using var coin = strict.Compile("coin", (Tensor seen) =>
+        {
+            var model =
+                from k in Sample("k", Bernoulli(logits: Fill(0.3)))
+                select k.Observed("y", Categorical(Pack(k, Fill(float.NegativeInfinity))), Convert(seen, DType.I32));
+            return model.FinitePosterior().LogEvidence;
+        });
+        Assert.Equal(0f, coin.Run([0])[0], 1e-6f);
+        var failure = Assert.Throws<CheckFailedException>(() => coin.Run([1]));
+        Assert.Contains("needs to be possible, given what is observed before it", failure.Message);
+        Assert.Contains("\"y\"", failure.Message);
+    }
+
     /// <summary>Rain stays with 0.7 from day to day; the umbrella comes with 0.9 in rain and 0.2 without.</summary>
     private static Prob<Chain<Tensor, Tensor>> World(Tensor seen)
     {
