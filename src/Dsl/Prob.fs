@@ -5,6 +5,15 @@ open System.Collections.Generic
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 
+/// What masks and scales make of log-weights.
+[<RequireQualifiedAccess>]
+module internal Weights =
+    /// The value where a mask holds, else 0; a mask of null holds everywhere.
+    let masked (mask: Tensor) (x: Tensor) = if isNull mask then x else Build.select mask x (Build.scalar x.DType 0.0)
+
+    /// scale·x; a scale of null is 1.
+    let scaled (scale: Tensor) (x: Tensor) = if isNull scale then x else Build.convert x.DType scale * x
+
 /// A sample or observation that a program made while it was traced.
 type SiteRecord =
     {
@@ -21,16 +30,26 @@ type SiteRecord =
         Times: FreeIndex list
         /// The log-density that is neither masked nor scaled.
         Score: Lazy<Tensor>
-        /// What masks and scales do to a log-density, or to a divergence, of the site.
-        Weighed: Tensor -> Tensor
+        /// The log-density that is masked alone.
+        Masked: Lazy<Tensor>
+        /// Where false, the site does not count; null for everywhere.
+        Mask: Tensor
+        /// What multiplies the log-density; null for 1.
+        Scale: Tensor
     }
+
+    /// What a mask makes of a log-density, or of a divergence, of the site.
+    member s.MaskedBy(x: Tensor) = Weights.masked s.Mask x
+
+    /// What masks and scales do to a log-density, or to a divergence, of the site.
+    member s.Weighed(x: Tensor) = Weights.scaled s.Scale (s.MaskedBy x)
 
 /// A site on its way through handlers, from the innermost to the outermost.
 type SiteRequest =
     {
         Path: string
-        /// The plates and times that the site stands in.
-        Indices: FreeIndex list
+        Plates: FreeIndex list
+        Times: FreeIndex list
         Location: Location
         Distribution: Distribution
         /// The value, or null while nobody has given one.
@@ -43,6 +62,8 @@ type SiteRequest =
         IsHidden: bool
         /// What is drawn is a constant to derivatives, also in its own density.
         IsHeld: bool
+        /// All values of the site at once.
+        IsEnumerated: bool
         /// What the rest of the program sees of the value.
         Pass: Tensor -> Tensor
     }
@@ -54,6 +75,10 @@ type FactorRecord =
         LogWeight: Tensor
         Plates: FreeIndex list
         Times: FreeIndex list
+        /// The same that is masked alone.
+        Masked: Tensor
+        /// What multiplies it; null for 1.
+        Scale: Tensor
     }
 
 /// What a traced program left: its sites, in order, and the sum of its factors.
@@ -149,6 +174,8 @@ type ProbContext =
         Recorded: Chains
         /// Chains to share; null for none.
         Shared: Chains
+        /// What a step of a chain makes of a value that it hands on, by the chain's index and the number of values that it carries.
+        HandOn: FreeIndex -> int -> Tensor -> Tensor
     }
 
     /// Where a program starts to be traced.
@@ -166,6 +193,7 @@ type ProbContext =
             Scale = null
             Recorded = null
             Shared = null
+            HandOn = fun _ _ x -> x
         }
 
     /// A path as it is within the program that stands here.
@@ -254,7 +282,8 @@ module Prob =
     let private sumOut (c: ProbContext) (x: Tensor) =
         Structure.sum [||] (List.filter (fun i -> not (List.contains i c.Given)) (c.Plates @ c.Times)) x
 
-    let private keyOf (c: ProbContext) path =
+    /// The key of a site's draws, where draws are made.
+    let internal keyOf (c: ProbContext) path =
         match c.Source with
         | Draw(seed, step) ->
             let struct (low, high) = Philox.hashPath (c.KeyPrefix + path)
@@ -262,11 +291,6 @@ module Prob =
             let counter = [| word low; word high; step[0]; step[1] |]
             Some [| Structure.philox 0 counter seed; Structure.philox 1 counter seed |]
         | Choose _ -> None
-
-    /// What a mask and a scale make of a log-weight.
-    let private weighed (c: ProbContext) (x: Tensor) =
-        let x = if isNull c.Mask then x else Build.select c.Mask x (Build.scalar x.DType 0.0)
-        if isNull c.Scale then x else Build.convert x.DType c.Scale * x
 
     /// A value at which a density and its derivatives are finite: the mean, or of heavy tails the mode, or a point of the support.
     let private standIn (d: Distribution) : Tensor =
@@ -287,10 +311,10 @@ module Prob =
     /// The log-density. What a mask hides may be missing (NaN): another value stands in, so that derivatives stay finite.
     let private logDensity (c: ProbContext) (distribution: Distribution) (value: Tensor) =
         if isNull c.Mask || not value.DType.IsFloat then
-            weighed c (distribution.LogDensity value)
+            Weights.masked c.Mask (distribution.LogDensity value)
         else
             let other = Build.convert value.DType (standIn distribution)
-            weighed c (distribution.LogDensity(Build.select c.Mask value other))
+            Weights.masked c.Mask (distribution.LogDensity(Build.select c.Mask value other))
 
     let rec private ask (handlers: (SiteRequest -> SiteRequest) list) (r: SiteRequest) =
         match handlers with
@@ -331,17 +355,21 @@ module Prob =
         if r.IsFixed then
             r.Pass value
         else
-            let value = require r.Path r.Location value r.Distribution
+            let required x = require r.Path r.Location x r.Distribution
+            // values that are listed are there whatever their probabilities are: these are what is tested
+            let value, ofDensity = if r.IsEnumerated then value, required else required value, id
 
             let score =
                 match drawn with
                 | Some known -> known
-                | None -> lazy (r.Distribution.LogDensity value)
+                | None -> lazy (ofDensity (r.Distribution.LogDensity value))
 
-            let density =
+            let masked =
                 match drawn with
-                | Some known -> lazy (weighed c known.Value)
-                | None -> lazy (logDensity c r.Distribution value)
+                | Some known -> lazy (Weights.masked c.Mask known.Value)
+                | None -> lazy (ofDensity (logDensity c r.Distribution value))
+
+            let density = lazy (Weights.scaled c.Scale masked.Value)
 
             if r.IsObserved && not r.IsHidden then
                 c.Trace.Weigh(sumOut c density.Value)
@@ -359,7 +387,9 @@ module Prob =
                         Plates = c.Plates
                         Times = c.Times
                         Score = score
-                        Weighed = weighed c
+                        Masked = masked
+                        Mask = c.Mask
+                        Scale = c.Scale
                     }
 
             r.Pass value
@@ -367,7 +397,8 @@ module Prob =
     let private request (c: ProbContext) (name: string) location distribution value =
         {
             Path = (c.Enter name).Path
-            Indices = c.Plates @ c.Times
+            Plates = c.Plates
+            Times = c.Times
             Location = location
             Distribution = distribution
             Value = value
@@ -376,6 +407,7 @@ module Prob =
             IsFixed = false
             IsHidden = false
             IsHeld = false
+            IsEnumerated = false
             Pass = id
         }
 
@@ -392,9 +424,19 @@ module Prob =
     /// Multiplies the weight of the run by exp(log-weight).
     let factor (logWeight: Tensor) =
         Prob<unit>(fun c ->
-            let weight = weighed c logWeight
+            let masked = Weights.masked c.Mask logWeight
+            let weight = Weights.scaled c.Scale masked
 
-            c.Trace.Factor({ LogWeight = weight; Plates = c.Plates; Times = c.Times }, sumOut c weight))
+            c.Trace.Factor(
+                {
+                    LogWeight = weight
+                    Plates = c.Plates
+                    Times = c.Times
+                    Masked = masked
+                    Scale = c.Scale
+                },
+                sumOut c weight
+            ))
 
     /// Independent repetitions of a program; its value is free in the plate's index.
     let plate (index: FreeIndex) (body: Prob<'T>) =
@@ -436,7 +478,7 @@ module Prob =
 
             let take (carried: Tensor[]) (trace: Trace) =
                 let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
-                Record.toTensors next, result
+                Record.toTensors next |> Array.map (c.HandOn index starts.Length), result
 
             let finals, results, trace =
                 match shared c inner index starts take with
