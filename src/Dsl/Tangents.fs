@@ -45,7 +45,14 @@ module internal Tangents =
 
     let private power (a: Tensor) (b: Tensor) (y: Tensor) (ta: Tensor) (tb: Tensor) =
         let one = number a 1.0
-        let byBase = if isNull ta then null else b * Build.binary BinaryOp.Pow a (b - one) * ta
+
+        let byBase =
+            if isNull ta then
+                null
+            else
+                // a⁰ is flat, where 0⁻¹ is infinite
+                let isFlat = Build.binary BinaryOp.Equal b (number b 0.0)
+                b * Build.binary BinaryOp.Pow a (Build.select isFlat one (b - one)) * ta
 
         let byExponent =
             if isNull tb then
