@@ -50,8 +50,9 @@ module internal Tangents =
             if isNull ta then
                 null
             else
-                // a⁰ is flat, where 0⁻¹ is infinite
-                let isFlat = Build.binary BinaryOp.Equal b (number b 0.0)
+                // 0⁰ is flat there, where 0⁻¹ is infinite
+                let isZero (x: Tensor) = Build.binary BinaryOp.Equal x (number x 0.0)
+                let isFlat = Build.binary BinaryOp.And (isZero a) (isZero b)
                 b * Build.binary BinaryOp.Pow a (Build.select isFlat one (b - one)) * ta
 
         let byExponent =

@@ -7,6 +7,7 @@ open FsCheck
 open FsCheck.FSharp
 open Inference
 open Inference.Compiler
+open Inference.Compiler.Tests.ProgramTests
 open Inference.Compiler.Tests.RandomPrograms
 open Xunit
 
@@ -32,12 +33,10 @@ let private evaluate (program: Program) inputs extents (values: Tensor[]) : doub
     let struct (outputs, _) = Interpreter.Run(whole, Dictionary(dict inputs), Dictionary(dict extents), true)
     values |> Array.mapi (fun k _ -> outputs[$"value {k}"])
 
-/// What a program says of ⟨c, J·t⟩ and of ⟨Jᵀ·c, t⟩, with the size of the terms that they are sums of.
-let private products (program: Program) inputs extents =
+/// The floating-point inputs of a program, and its outputs that no state takes part in.
+let private movable (program: Program) =
     let isFloat (x: Tensor) = x.DType.IsFloat
-    let xs = program.Inputs |> Array.map snd |> Array.filter isFloat
 
-    // states take part as constants
     let readsState (y: Tensor) =
         Traverse.postOrder [ y ]
         |> Array.exists (fun x ->
@@ -45,36 +44,54 @@ let private products (program: Program) inputs extents =
             | Op.Input slot -> slot.IsState
             | _ -> false)
 
-    let ys = program.Outputs |> Array.map snd |> Array.filter (fun y -> isFloat y && not (readsState y))
+    program.Inputs |> Array.map snd |> Array.filter isFloat,
+    program.Outputs |> Array.map snd |> Array.filter (fun y -> isFloat y && not (readsState y))
+
+let private absolute = Array.map (Array.map (abs: double -> double))
+
+/// ⟨c, J·t⟩ and ⟨Jᵀ·c, t⟩, with the size of the terms that they are sums of.
+let private ofJacobian program inputs extents =
+    let xs, ys = movable program
     let t, c = numbersFor 1 xs, numbersFor 2 ys
     let forward = Calculus.jvp ys xs (constants xs t)
     let backward = Calculus.vjp ys xs (constants ys c)
     let values = evaluate program inputs extents (Array.append forward backward)
     let jt, jc = Array.take ys.Length values, Array.skip ys.Length values
-    let size = inner (c |> Array.map (Array.map abs)) (jt |> Array.map (Array.map abs))
-    inner c jt, inner jc t, size
+    inner c jt, inner jc t, inner (absolute c) (absolute jt)
 
-[<Fact>]
-let ``Cotangents of random programs are the transpose of their tangents`` () =
+/// ⟨t, H·u⟩ and ⟨u, H·t⟩ of a weighed sum of the outputs, with the size of their terms.
+let private ofHessian program inputs extents =
+    let xs, ys = movable program
+    let t, u = numbersFor 3 xs, numbersFor 4 xs
+
+    let loss =
+        Array.map2 (fun (y: Tensor) w -> L.Sum(y * w)) ys (constants ys (numbersFor 2 ys))
+        |> Array.fold (+) (Build.scalar DType.F32 0.0)
+
+    let product direction = Calculus.hessianVector loss xs (constants xs direction)
+    let values = evaluate program inputs extents (Array.append (product t) (product u))
+    let ht, hu = Array.take xs.Length values, Array.skip xs.Length values
+    inner t hu, inner u ht, inner (absolute t) (absolute hu)
+
+/// Says that two products are equal for random programs, most of which have derivatives.
+let private alike seed count products =
     let mutable moved = 0
 
     let property choices =
-        let program, inputs, extents = make choices
+        let left, right, size = make choices |||> products
 
-        match
-            (try
-                Some(products program inputs extents)
-             with :? ModelException ->
-                 None)
-        with
-        | None -> true // two loops that would have to stand in each other
-        | Some(left, right, size) ->
-            if size > 1e-3 then
-                moved <- moved + 1
+        if size > 1e-3 then
+            moved <- moved + 1
 
-            abs (left - right) <= 1e-9 * (1.0 + size)
+        abs (left - right) <= 1e-9 * (1.0 + size)
 
     let programs = Gen.listOfLength 2 (Gen.listOfLength 20 (RandomProgramTests.instruction 0))
-    let config = Config.QuickThrowOnFailure.WithMaxTest(40).WithReplay(Some { Rnd = Rnd(3UL, 1UL); Size = None })
+    let config = Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(seed, 1UL); Size = None })
     Check.One(config, Prop.forAll (Arb.fromGen programs) property)
-    Assert.True(moved > 20, $"{moved} programs have derivatives")
+    Assert.True(2 * moved > count, $"{moved} of {count} programs have derivatives")
+
+[<Fact>]
+let ``Cotangents of random programs are the transpose of their tangents`` () = alike 3UL 200 ofJacobian
+
+[<Fact>]
+let ``Hessians of random programs are symmetric`` () = alike 4UL 60 ofHessian
