@@ -19,8 +19,7 @@ let private numbersFor seed (values: Tensor[]) : double[][] =
 let private constants (values: Tensor[]) (numbers: double[][]) =
     Array.map2 (fun (x: Tensor) v -> Build.constantOf x.DType x.Shape v) values numbers
 
-let private inner (a: double[][]) (b: double[][]) =
-    Array.sum (Array.map2 (Array.fold2 (fun s x y -> s + x * y) 0.0) a b)
+let private inner (a: double[][]) (b: double[][]) = Array.sum (Array.map2 (Array.fold2 (fun s x y -> s + x * y) 0.0) a b)
 
 /// Values in double precision, where derivatives of a program are outputs beside its own.
 let private evaluate (program: Program) inputs extents (values: Tensor[]) : double[][] =
@@ -30,7 +29,9 @@ let private evaluate (program: Program) inputs extents (values: Tensor[]) : doub
             States = [||]
         }
 
-    let struct (outputs, _) = Interpreter.Run(whole, Dictionary(dict inputs), Dictionary(dict extents), true)
+    let struct (outputs, _) =
+        Interpreter.Run(whole, Dictionary(dict inputs), Dictionary(dict extents), true)
+
     values |> Array.mapi (fun k _ -> outputs[$"value {k}"])
 
 /// The floating-point inputs of a program, and its outputs that no state takes part in.
@@ -86,7 +87,10 @@ let private alike seed count products =
         abs (left - right) <= 1e-9 * (1.0 + size)
 
     let programs = Gen.listOfLength 2 (Gen.listOfLength 20 (RandomProgramTests.instruction 0))
-    let config = Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(seed, 1UL); Size = None })
+
+    let config =
+        Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(seed, 1UL); Size = None })
+
     Check.One(config, Prop.forAll (Arb.fromGen programs) property)
     Assert.True(2 * moved > count, $"{moved} of {count} programs have derivatives")
 

@@ -100,12 +100,18 @@ let ``Log-densities have the derivatives of differences, by values and parameter
         if f.Name <> "StudentT of many degrees" then
             let x = (if f.One.Knows Statistic.Mean then number f.One.Mean else 0.4) + 0.03
 
-            agreesToFirstOrder (scalarOf x :: List.map scalarOf f.Parameters) (fun t ->
-                (f.Make(List.tail (List.ofArray t))).LogDensity t[0])
+            agrees (scalarOf x :: List.map scalarOf f.Parameters) (fun t -> (f.Make(List.tail (List.ofArray t))).LogDensity t[0])
 
     for f, _ in discrete do
         agrees [ for p in f.Parameters -> scalarOf p ] (fun t ->
             (f.Make(List.ofArray t)).LogDensity(L.Probe("x", Build.scalar DType.F32 1.0)))
+
+[<Fact>]
+let ``Statistics have derivatives`` () =
+    for f in continuous @ List.map fst discrete do
+        for s in [ Statistic.Mean; Statistic.Variance; Statistic.Entropy ] do
+            if f.One.Knows s && f.Name <> "StudentT of many degrees" then
+                agrees (List.map scalarOf f.Parameters) (fun p -> ((f.Make(List.ofArray p)).Closed s).Value)
 
 /// P(a, x) by its series, to double precision.
 let private incompleteGamma a x =
@@ -177,7 +183,7 @@ let ``Draws of a truncated normal carry exact derivatives`` () =
     // the quantile at a fixed share of the mass
     for k, f in List.indexed continuous do
         if f.Name.StartsWith "TruncatedNormal" then
-            agreesToFirstOrder (List.map scalarOf f.Parameters) (fun p -> drawn (300.0 + double k) (f.Make(List.ofArray p)))
+            agrees (List.map scalarOf f.Parameters) (fun p -> drawn (300.0 + double k) (f.Make(List.ofArray p)))
 
 [<Fact>]
 let ``Draws of a gamma have the second derivative of the quantile`` () =

@@ -56,9 +56,7 @@ let private table: (string * Argument list * (Tensor[] -> Tensor)) list =
 
         // rows that are read twice, and one that is not there
         "Gather", [ signed 1 [ 3; 2 ] ], (fun x -> square (L.Gather(x[0], whole [ 2; 0; 2; 9 ])))
-        "ScatterAdd",
-        [ signed 1 [ 3; 2 ]; signed 2 [ 4; 2 ] ],
-        (fun x -> square (L.ScatterAdd(x[0], whole [ 2; 0; 2; 9 ], x[1])))
+        "ScatterAdd", [ signed 1 [ 3; 2 ]; signed 2 [ 4; 2 ] ], (fun x -> square (L.ScatterAdd(x[0], whole [ 2; 0; 2; 9 ], x[1])))
         "DynamicSlice", matrix, (fun x -> square (L.DynamicSlice(x[0], [| 2; 2 |], [| position 1; position 2 |])))
         "DynamicUpdate",
         [ signed 1 [ 3; 4 ]; signed 2 [ 2; 2 ] ],
@@ -95,9 +93,7 @@ let private table: (string * Argument list * (Tensor[] -> Tensor)) list =
 
         "Outer product", factors, (fun x -> Structure.dot Semiring.SumProduct [||] [||] [] x[0] x[1])
         "Product with itself", matrix, (fun x -> Structure.dot Semiring.SumProduct [| 0 |] [| 0 |] [] x[0] x[0])
-        "Convolution forward",
-        [ signed 1 [ 2; 4; 5 ]; signed 2 [ 2; 2; 2; 3 ] ],
-        (fun x -> square (L.Convolve(x[0], x[1], 2)))
+        "Convolution forward", [ signed 1 [ 2; 4; 5 ]; signed 2 [ 2; 2; 2; 3 ] ], (fun x -> square (L.Convolve(x[0], x[1], 2)))
         "Convolution of data",
         [ signed 3 [ 2; 2; 2 ]; signed 2 [ 2; 2; 2; 3 ] ],
         (fun x -> square (L.ConvolveTransposed(x[0], x[1], 2, 4, 5)))
@@ -109,7 +105,10 @@ let private table: (string * Argument list * (Tensor[] -> Tensor)) list =
         [ signed 1 [ 4; 2 ]; signed 2 [ 2 ] ],
         (fun x ->
             let each = L.Unstack(x[0], time)
-            let finals, h = Structure.scan time [| x[1] |] (fun c -> let h = L.Sin(c[0] * each) + c[0] in [| h |], h)
+
+            let finals, h =
+                Structure.scan time [| x[1] |] (fun c -> let h = L.Sin(c[0] * each) + c[0] in [| h |], h)
+
             finals[0] + L.SumOver(time, square h))
 
         "Probe", matrix, (fun x -> square (L.Probe("seen", x[0])))
@@ -143,12 +142,15 @@ let private constants: (Tensor -> Tensor) list =
         fun x -> number (L.ArgMax(x, 0))
         fun x -> number (L.TopK(x, 2))
         fun x -> Structure.random RandomKind.Normal [] [] 0 key x.Shape
-        fun x -> number (L.Convert(Structure.philox 0 [| key[0]; key[1]; key[0]; key[1] |] key, DType.F32)) * L.Floor x
+        fun x ->
+            number (L.Convert(Structure.philox 0 [| key[0]; key[1]; key[0]; key[1] |] key, DType.F32))
+            * L.Floor x
         fun x -> L.SumOver(plate, L.Floor x + number (L.Position plate) + Structure.extent plate)
     ]
 
 /// The cases of a union.
-let private cases<'T> = FSharpType.GetUnionCases typeof<'T> |> Array.map (fun c -> c.Name) |> Set.ofArray
+let private cases<'T> =
+    FSharpType.GetUnionCases typeof<'T> |> Array.map (fun c -> c.Name) |> Set.ofArray
 
 let private caseOf (value: 'T) = (fst (FSharpValue.GetUnionFields(value, typeof<'T>))).Name
 
@@ -183,7 +185,9 @@ let ``What moves in jumps is constant`` () =
 
 [<Fact>]
 let ``No primitive is left out`` () =
-    let vectors = table |> List.map (fun (_, arguments, f) -> f [| for a in arguments -> tensor a.Shape a.Values |])
+    let vectors =
+        table |> List.map (fun (_, arguments, f) -> f [| for a in arguments -> tensor a.Shape a.Values |])
+
     let jumps = constants |> List.map (fun f -> f (vector [ 0.3; 0.8; -0.4; 1.6 ]))
     let met = Traverse.postOrder (vectors @ jumps) |> Seq.collect (fun x -> namesOf x.Op) |> Set.ofSeq
 
