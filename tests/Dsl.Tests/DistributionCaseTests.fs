@@ -61,6 +61,32 @@ let ``No value is more likely than the mode`` () =
             Assert.True(at >= most - 1e-9 || (mode = 0.0 && d.Support = Support.Positive), f.Name)
 
 [<Fact>]
+let ``Outside the support the log-density is −∞, and constant`` () =
+    for f in continuous do
+        let outside =
+            match f.Spread with
+            | Line _ -> []
+            | HalfLine _ -> [ -0.5; -3.0 ]
+            | Between(low, high) when f.Name = "TruncatedNormal below" -> [ high + 0.1; high + 9.0 ]
+            | Between(low, high) -> [ low - 0.1; low - 9.0; high + 0.1; high + 9.0 ]
+
+        for x in outside do
+            let parameters = f.Parameters |> List.map scalar |> Array.ofList
+            let l = (f.Make(List.ofArray parameters)).LogDensity(scalar x)
+            Assert.Equal(-infinity, number l)
+
+            for slope in Calculus.gradient l parameters do
+                Assert.True(Double.IsFinite(number slope), $"{f.Name} at {x}: slope {number slope}")
+
+[<Fact>]
+let ``One element outside is enough`` () =
+    let d = L.Transformed(L.Normal(vector [ 0.1; 0.2 ], scalar 1.0), Bijectors.Softplus)
+    close [ -infinity ] (numbers (d.LogDensity(vector [ 1.0; 0.0 ])))
+    let scaled = L.Transformed(d, Bijectors.Affine(scalar 1.0, scalar 2.0))
+    close [ -infinity ] (numbers (scaled.LogDensity(vector [ 0.5; 2.0 ])))
+    Assert.True(Double.IsFinite(number (scaled.LogDensity(vector [ 1.5; 2.0 ]))))
+
+[<Fact>]
 let ``Draws follow the densities`` () =
     for k, f in List.indexed continuous do
         let draws = numbers (drawn (double k) (f.Many 4000))
