@@ -175,6 +175,8 @@ type Statement =
     /// A variable that is assigned again.
     | Declare of Var * Operand
     | Assign of Var * Operand
+    /// An operation whose result the variable takes; its operands may be the variable as it was.
+    | Update of Var * Arith * Operand[]
     /// The four words of Philox 4×32-10: counter words 0–3, then the key's two.
     | Philox of Var[] * Operand[]
     | Loop of Loop

@@ -35,12 +35,14 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Some(Key.Around _)
             | Some(Key.Kernel _)
             | Some(Key.Elements _)
+            | Some(Key.Pointwise _)
             | Some(Key.Panels _)
             | Some(Key.Products _)
             | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."
 
-    /// Splits a kernel's items so that each part holds one loop, or one contraction of many elements: a part is printed as lanes of
-    /// its own, with as many vectors side by side as its registers allow. What one part leaves for another goes through the tile's memory.
+    /// Splits a kernel's items so that each part holds one loop and what follows it, or one contraction of many elements, or what stands
+    /// between such: a part is printed as lanes of its own, with as many vectors side by side as its registers allow. What one part
+    /// leaves for another goes through the tile's memory.
     member _.Parts(kernel: Item) : Item list list =
         let parts = ResizeArray<ResizeArray<Item>>()
         parts.Add(ResizeArray())
@@ -51,8 +53,10 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Op.Final(scan, _) -> parts |> Seq.tryFind (Seq.exists (fun c -> c.Scans.Contains(context.ScanOf scan)))
             | _ -> None
 
-        let isLoop (child: Item) =
-            child.Key.IsSome || Roles.products graph nodes[child.Node] >= Roles.manyProducts
+        let isContraction (child: Item) =
+            child.Key.IsNone && Roles.products graph nodes[child.Node] >= Roles.manyProducts
+
+        let isLoop (child: Item) = child.Key.IsSome
 
         for child in kernel.Children do
             let current = parts[parts.Count - 1]
@@ -60,6 +64,8 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             match loopOf child with
             | Some part -> part.Add child
             | None when isLoop child && Seq.exists isLoop current -> parts.Add(ResizeArray [ child ])
+            | None when current.Count > 0 && (isContraction child || Seq.exists isContraction current) ->
+                parts.Add(ResizeArray [ child ])
             | None -> current.Add child
 
         parts |> Seq.map List.ofSeq |> List.ofSeq

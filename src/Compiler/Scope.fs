@@ -19,6 +19,7 @@ type Point =
 [<Sealed; AllowNullLiteral>]
 type Scope(emitter: Emitter, parent: Scope, variable: LoopVar) =
     let values = Dictionary<struct (int * int), Operand>()
+    let points = Dictionary<int, struct (Address[] * Operand)>()
     let loads = Dictionary<struct (int * Address), Operand>(HashIdentity.Structural)
     member _.Emitter = emitter
     member _.Parent = parent
@@ -34,6 +35,14 @@ type Scope(emitter: Emitter, parent: Scope, variable: LoopVar) =
         match values.TryGetValue(struct (node, flat)) with
         | true, v -> ValueSome v
         | _ -> if isNull parent then ValueNone else parent.Recall(node, flat)
+
+    /// The same for the one element that is being computed, at coordinates that are not known yet.
+    member _.RememberAt(node, coordinates: Address[], value) = points[node] <- struct (coordinates, value)
+
+    member _.RecallAt(node, coordinates: Address[]) : Operand voption =
+        match points.TryGetValue node with
+        | true, struct (at, value) when at = coordinates -> ValueSome value
+        | _ -> ValueNone
 
     /// A load, shared within the block. A `steady` buffer is not written while the kernel runs, so that its loads move out of the
     /// loops that their address does not follow; a `changing` one is loaded each time.

@@ -104,18 +104,15 @@ type Statements(context: Context, values: Values) =
 
     member _.Add(scope: Scope, variable: Var, op: ReduceOp, value: Operand) =
         let e = scope.Emitter
-        let now = e.Copy variable
+        let now = Operand.Var variable
 
-        let next =
-            match op, e.ProductOf value with
-            | ReduceOp.Sum, Some(p, q) -> e.Fma(p, q, now)
-            | ReduceOp.Sum, None -> e.Add(now, value)
-            | ReduceOp.Product, _ -> e.Mul(now, value)
-            // a NaN term is passed over, in any order
-            | ReduceOp.Max, _ -> e.Max(value, now)
-            | ReduceOp.Min, _ -> e.Min(value, now)
-
-        e.Append(Assign(variable, next))
+        match op, e.ProductOf value with
+        | ReduceOp.Sum, Some(p, q) -> e.Update(variable, Arith.Fma, p, q, now)
+        | ReduceOp.Sum, None -> e.Update(variable, Arith.Add, now, value)
+        | ReduceOp.Product, _ -> e.Update(variable, Arith.Mul, now, value)
+        // a NaN term is passed over, in any order
+        | ReduceOp.Max, _ -> e.Update(variable, Arith.Max, value, now)
+        | ReduceOp.Min, _ -> e.Update(variable, Arith.Min, value, now)
 
     /// Coordinates of an operand: those of the result with those of the reduced axes put in.
     member _.Merge(rank: int, reduced: int[], outer: Address[], inner: Address[]) =
@@ -207,7 +204,7 @@ type Statements(context: Context, values: Values) =
                 s.Add(inner, total, op, Operand.Var part[0])
         )
 
-        scope.Emitter.Copy total
+        Operand.Var total
 
     /// Appends a lane reduction of terms computed in `body`. `around` are the loops between the scope and the body, with the scopes
     /// of what stands in each.
@@ -307,7 +304,7 @@ type Statements(context: Context, values: Values) =
                 fun inner env coordinates -> s.Add(inner, total, op, s.Term(inner, item, env, n, outer, coordinates))
             )
 
-            scope.Emitter.Copy total
+            Operand.Var total
 
     /// The axis of a contraction's result along which several elements are computed at once, each with an accumulator, so that what
     /// they share is loaded once: an axis of the operand that is the same in all lanes.
@@ -345,7 +342,7 @@ type Statements(context: Context, values: Values) =
                 total)
 
         nest scope env (fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k)))
-        Array.iter2 (fun c total -> keep scope env c (scope.Emitter.Copy total)) elements totals
+        Array.iter2 (fun c total -> keep scope env c (Operand.Var total)) elements totals
 
     /// Long contractions are taken in parts, all elements a part: what the lanes hold of one part stays in the first cache. The number
     /// of parts, and their length; what is left is one more.
@@ -449,7 +446,7 @@ type Statements(context: Context, values: Values) =
 
     /// Whether a value's elements lie in one row like those of all that it is computed from: then one coordinate may run through
     /// several axes.
-    member private s.IsRow(n: Node) : bool =
+    member s.IsRow(n: Node) : bool =
         n.Indices.Length = 0
         && Strategy.isElementwise n.Op
         && n.Inputs
@@ -493,6 +490,16 @@ type Statements(context: Context, values: Values) =
 
                 s.Keep(inner, env, n, c, value)
         )
+
+    /// Values of one shape, element by element: what one reads of another is in a register.
+    member _.EmitPointwise(scope: Scope, items: (Item * Node) seq, env: Point, c: Address[]) =
+        for item, n in items do
+            let value = values.Elementwise(scope, n, (fun k -> values.Read(scope, item, env, n.Inputs[k], c)))
+            scope.RememberAt(n.Id, c, value)
+
+            match context.Storage.TryGetValue n.Id with
+            | true, storage -> scope.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
+            | _ -> ()
 
     /// The elements of a kernel, at most some of them at once. Large kernels take their rows in a loop.
     member s.Taps(scope: Scope, rows: int, columns: int, most: int, body: Scope -> Address[][] -> unit) =

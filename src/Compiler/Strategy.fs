@@ -202,14 +202,17 @@ module Strategy =
 
         let onCycle n = roles.Cycle |> Array.exists (fun c -> c.Contains n)
 
+        /// Reads each element of its operand once: elementwise, or a reduction over axes.
+        let readsOnce (reader: Node) (n: Node) =
+            reader.Indices = n.Indices
+            && (match reader.Op with
+                | Op.Reduce(_, _, []) -> true
+                | op -> isElementwise op && reader.Count = n.Count)
+
         // what is off a scan's cycle is not drawn into its loop, unless it costs next to nothing
-        let onlyElementwiseReader (n: Node) =
+        let onlyReadOnce (n: Node) =
             match roles.Users[n.Id] with
-            | [| u |] ->
-                isElementwise graph.Nodes[u].Op
-                && graph.Nodes[u].Indices = n.Indices
-                && graph.Nodes[u].Count = n.Count
-                && (isCheap n || onCycle n.Id || not (onCycle u))
+            | [| u |] -> readsOnce graph.Nodes[u] n && (isCheap n || onCycle n.Id || not (onCycle u))
             | _ -> false
 
         let strategies = Array.create graph.Nodes.Length Strategy.Placed
@@ -260,7 +263,7 @@ module Strategy =
                            Roles.eliminated graph (fun _ -> -1) graph.Nodes[u]
                            |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
-                if onlyReduced || onlySteps n || isNear n || (n.Count > unrolled && onlyElementwiseReader n) then
+                if onlyReduced || onlySteps n || isNear n || (n.Count > unrolled && onlyReadOnce n) then
                     strategies[n.Id] <- Strategy.Inline
 
         strategies

@@ -72,6 +72,7 @@ type Values(context: Context) =
         | Some(Key.Within i) -> Some i
         | Some(Key.Kernel _)
         | Some(Key.Elements _)
+        | Some(Key.Pointwise _)
         | Some(Key.Panels _)
         | Some(Key.Products _)
         | Some(Key.Reducing _)
@@ -81,6 +82,7 @@ type Values(context: Context) =
         match item.Key with
         | Some(Key.Kernel _)
         | Some(Key.Elements _)
+        | Some(Key.Pointwise _)
         | Some(Key.Panels _)
         | Some(Key.Products _)
         | Some(Key.Reducing _) -> true
@@ -152,7 +154,11 @@ type Values(context: Context) =
     member private v.ReadPlaced(scope, item, env, n, coordinates) =
         let rebound = n.Indices |> Array.exists env.Rebound.Contains
         let flat = constantFlat n.Shape coordinates
-        let known = if rebound || flat < 0 then ValueNone else scope.Recall(n.Id, flat)
+
+        let known =
+            if rebound then ValueNone
+            elif flat < 0 then scope.RecallAt(n.Id, coordinates)
+            else scope.Recall(n.Id, flat)
 
         match known, n.Op with
         | ValueSome value, _ -> value

@@ -17,7 +17,15 @@ type Activation private () =
         Func<Tensor, Tensor>(fun x ->
             let zero = Build.scalar x.DType 0.0
             // what exp never sees cannot overflow, nor can its derivative
-            Build.select (Build.binary BinaryOp.Less zero x) x (Build.unary UnaryOp.Expm1 (Build.binary BinaryOp.Min zero x)))
+            let value =
+                Build.select (Build.binary BinaryOp.Less zero x) x (Build.unary UnaryOp.Expm1 (Build.binary BinaryOp.Min zero x))
+
+            // the slope follows from the value, which the next layer keeps: nothing else of this one need be kept for it
+            let slope (y: Tensor) =
+                Build.select (Build.binary BinaryOp.Less zero y) (Build.fill y.Shape (Build.scalar y.DType 1.0)) (y + 1.0)
+
+            let tangent y _ (ts: Tensor[]) = if isNull ts[0] then null else ts[0] * slope y
+            Calculus.withDerivative { Name = "elu"; Tangent = tangent } [| x |] value)
 
     /// x · sigmoid(x): Elfwing et al., 2018.
     static member Silu = Func<Tensor, Tensor>(fun x -> x * Activation.Sigmoid.Invoke x)
@@ -177,10 +185,13 @@ type Net private () =
         let step (h: Tensor) (x: Tensor) =
             expects name size h
             expects name inputs x
-            let fromInput, fromCarried = times wi x + bi, times wh h + bh
-            let gate k = Activation.Sigmoid.Invoke(part k fromInput + part k fromCarried)
+            let fromInput, fromCarried = times wi x, times wh h
+            // biases are added part by part: only what the candidate reads of them is kept for the derivative
+            let input k = part k fromInput + part k bi
+            let carried k = part k fromCarried + part k bh
+            let gate k = Activation.Sigmoid.Invoke(input k + carried k)
             let reset, update = gate 0, gate 1
-            let candidate = Build.unary UnaryOp.Tanh (part 2 fromInput + reset * part 2 fromCarried)
+            let candidate = Build.unary UnaryOp.Tanh (input 2 + reset * carried 2)
             candidate + update * (h - candidate)
 
         RecurrentNetwork(name, size, parameters.All, Func<Tensor, Tensor, Tensor> step)
