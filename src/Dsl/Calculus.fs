@@ -64,8 +64,9 @@ module Calculus =
                     let members = [| 0 .. s.Inits.Length - 1 |] |> Array.filter (fun k -> moves.Contains s.Carries[k])
                     let inits = members |> Array.map (fun k -> Tangents.orZeros s.Inits[k] (tangentOf s.Inits[k]))
 
-                    if not (carried.ContainsKey s) then
-                        carried[s] <- inits |> Array.map (fun x -> x.Indices)
+                    // where it starts from may vary over more than in an earlier walk: another loop's last values
+                    let before = carried.GetValueOrDefault(s, Array.create inits.Length [||])
+                    carried[s] <- Array.map2 (fun indices (x: Tensor) -> union [ indices; x.Indices ]) before inits
 
                     let t = twin s s.Backward members inits carried[s]
                     twins[s] <- t
