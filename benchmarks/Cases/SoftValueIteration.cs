@@ -25,7 +25,7 @@ internal static class SoftValueIteration
 
         public Work(Engine engine)
         {
-            _sweep = engine.Compile(Messages.sweep(new Backup(PlanningSemantics.FixedDynamics, 1, 0.95), Shape));
+            _sweep = engine.Compile(MessagePrograms.sweep(new Backup(PlanningSemantics.FixedDynamics, 1, 0.95), Shape));
             Shape.LayOut(Next()).CopyTo(_sweep.Input<int>(_sweep.IndexOfInput("next")));
             Draw(seed: 0);
         }

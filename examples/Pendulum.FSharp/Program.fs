@@ -9,6 +9,7 @@ let main arguments =
         arguments,
         PendulumTwin(
             Plan = (fun options engine -> new Planner(Pendulum.planner options, engine)),
-            Simulate = (fun engine -> new MdpEnvironment(EnvironmentPrograms.derive Pendulum.pendulum, engine))
+            Simulate = (fun engine -> new MdpEnvironment(EnvironmentPrograms.derive Pendulum.pendulum, engine)),
+            Graph = (fun horizon -> ModelGraph.ofMdp horizon Pendulum.pendulum)
         )
     )

@@ -5,7 +5,7 @@ namespace Inference.Examples.Pendulum;
 /// <summary>What the report says beyond what every report says.</summary>
 internal static class PendulumReport
 {
-    public static void Write(PendulumOptions options, Episode episode) => episode.Report(options.Out, new EpisodeReport
+    public static void Write(PendulumOptions options, Episode episode, ModelGraph graph) => episode.Report(options.Out, new EpisodeReport
     {
         Title = "Pendulum",
         Summary = options.RandomStart
@@ -23,6 +23,7 @@ internal static class PendulumReport
             new("noise", options.Noise.ToString(CultureInfo.InvariantCulture)),
             new("temperature", options.Temperature.ToString(CultureInfo.InvariantCulture)),
         ],
+        Graph = graph,
         Scene = new Scene(Script()) { Label = "The pendulum: a rod with a bob at its end, and an arc for the torque at its pivot." },
     });
 

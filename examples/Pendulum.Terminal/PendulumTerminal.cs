@@ -41,7 +41,7 @@ public static class PendulumTerminal
 
         Episode episode = options.Json ? Simulate(null) : LiveView.Show(options, Simulate, cancellation);
         double firstActionSeconds = SinceProcessStart(episode.FirstAction!.Value);
-        Write(options, episode);
+        Write(options, episode, twin);
         if (options.Json)
         {
             Console.WriteLine(Summary.Of(episode, options, compileSeconds, firstActionSeconds));
@@ -52,7 +52,7 @@ public static class PendulumTerminal
         }
     }
 
-    private static void Write(PendulumOptions options, Episode episode)
+    private static void Write(PendulumOptions options, Episode episode, PendulumTwin twin)
     {
         if (options.Trace is { } trace)
         {
@@ -61,7 +61,7 @@ public static class PendulumTerminal
 
         if (!options.NoReport)
         {
-            PendulumReport.Write(options, episode);
+            PendulumReport.Write(options, episode, twin.Graph(options.Horizon));
         }
     }
 

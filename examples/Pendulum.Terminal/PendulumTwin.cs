@@ -8,4 +8,7 @@ public sealed record PendulumTwin
 
     /// <summary>The pendulum as an environment, on an engine.</summary>
     public required Func<Engine, IEnvironment> Simulate { get; init; }
+
+    /// <summary>The pendulum's graph over so many steps.</summary>
+    public required Func<int, ModelGraph> Graph { get; init; }
 }

@@ -20,6 +20,7 @@ return PendulumTerminal.Run(args, new PendulumTwin
         .Optimal(options.Temperature)
         .Plan(new Mppi { Samples = options.Samples, Horizon = options.Horizon, Noise = options.Noise }, engine),
     Simulate = engine => pendulum.Environment(engine),
+    Graph = horizon => pendulum.Graph(horizon),
 });
 
 internal sealed record Pose(Tensor Angle, Tensor Velocity);

@@ -51,4 +51,19 @@ public static class Guide
         [CallerFilePath] string file = "",
         [CallerLineNumber] int line = 0) =>
         Place.Of(file, line, () => GuideModule.defineTensors(name, first, second, Curry.Of(program)));
+
+    /// <summary>Defines a guide of a model with global variables.</summary>
+    /// <typeparam name="TDatum">A datum: a tensor or a record of tensors, as the model's.</typeparam>
+    /// <typeparam name="T">What the program returns; it is not used.</typeparam>
+    /// <param name="program">
+    /// From the data to draws: of the global variables once, and in <see cref="Data{TDatum}.Plate"/> of what is local to a datum. Called once for
+    /// each program, with symbolic tensors; must be pure.
+    /// </param>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">The program cannot mean anything.</exception>
+    public static GlobalGuide<TDatum> Define<TDatum, T>(
+        Func<Data<TDatum>, Prob<T>> program, string name = "guide", [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => GuideModule.withGlobals(name, FuncConvert.FromFunc(program)));
 }

@@ -303,6 +303,38 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
         let body = halve bits "a"
         name, $"[MethodImpl(MethodImplOptions.AggressiveInlining)] static {ty} {name}(Vector{bits}<{ty}> a) {{ {body} }}"
 
+    /// A tile: an accumulator for each row and vector. Of the rows' strides three stand in registers, the others are seen from every
+    /// fourth row.
+    let private tile bits fused t rows copies =
+        let v, ty = $"Vector{bits}", typeName t
+        let name, lanes = $"Tile{rows}x{copies}{t}", int64 bits / 8L / Buffers.BytesOf t
+        let side (f: int -> string) = String.concat " " (Seq.init copies f)
+        let each (f: int -> int -> string) = String.concat "\n" [ for r in 0 .. rows - 1 -> "    " + side (f r) ]
+        let fours = [ 0..4 .. rows - 1 ]
+        let seen r = if r % 4 = 0 then $"*p{r}" else $"p{r / 4 * 4}[row{r % 4}]"
+        let target r k = $"z + ({r} * stride + {int64 k * lanes})"
+        let sum r k = vectorOp v fused Arith.Fma t [| "f"; $"x{k}"; $"s{r}_{k}" |]
+        let body r = $"f = {v}.Create({seen r}); " + side (fun k -> $"s{r}_{k} = {sum r k};")
+
+        name,
+        $$"""static void {{name}}({{ty}}* w, nint row, nint step, nint turn, {{ty}}* x, nint next, nint around, nint steps, nint turns,
+    {{ty}}* z, nint stride, bool more) {
+{{each (fun r k -> $"{v}<{ty}> s{r}_{k} = more ? {v}.Load({target r k}) : {v}<{ty}>.Zero;")}}
+    nint row1 = row, row2 = 2 * row, row3 = 3 * row;
+    for (nint t = 0; t < turns; t++) {
+        {{ty}}* q = x + t * around;
+{{String.concat "\n" [ for r in fours -> $"        {ty}* p{r} = w + (t * turn + {r} * row);" ]}}
+        for (nint k = 0; k < steps; k++) {
+            {{side (fun k -> $"{v}<{ty}> x{k} = {v}.Load(q + {int64 k * lanes});")}}
+            {{v}}<{{ty}}> f;
+{{String.concat "\n" [ for r in 0 .. rows - 1 -> "            " + body r ]}}
+            {{String.concat " " [ for r in fours -> $"p{r} += step;" ]}} q += next;
+        }
+    }
+{{each (fun r k -> $"s{r}_{k}.Store({target r k});")}}
+}
+"""
+
     let private vectors bits fused : VectorDialect =
         let v = $"Vector{bits}"
 
@@ -343,6 +375,7 @@ static void Philox({{v}}<uint> x, uint b0, uint c0, uint d0, uint key0, uint key
                     else
                         $"({v}.Create({s}) + {v}<int>.Indices)"
             Philox = fun o i -> $"""Philox({String.concat ", " i}, out {String.concat ", out " o});"""
+            Tile = tile bits fused
             Fold = fold bits
         }
 

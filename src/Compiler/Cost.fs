@@ -25,7 +25,8 @@ module Cost =
         | Let _
         | Load _
         | Store _
-        | Assign _ -> 1.0
+        | Assign _
+        | Update _ -> 1.0
         | Declare _
         | Read _
         | ReadExtent _ -> 0.2

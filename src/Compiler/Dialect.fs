@@ -20,6 +20,11 @@ type VectorDialect =
         /// The numbers 0, 1, 2, … of the lanes added to a start: type of the lanes' width.
         Count: ScalarType -> string -> string
         Philox: string[] -> string[] -> string
+        /// A function for a tile of so many rows and so many vectors side by side: its name and its text. It takes where the left
+        /// factors lie, their strides from row to row and along the inner and the outer loop; where the right factors lie and their
+        /// strides along both loops; how often both loops run; where the sums go, their stride from row to row, and whether they
+        /// are added to what is there.
+        Tile: ScalarType -> int -> int -> string * string
         /// A function that folds the lanes of a vector, halves onto halves: its name and its text.
         Fold: Arith -> ScalarType -> string * string
     }

@@ -76,6 +76,13 @@ type Emitter private (parent: Emitter option, nextId: int ref) =
         statements.Add(Declare(r, Operand.Var v))
         Operand.Var r
 
+    /// Assigns the result of an operation, whose operands may be the variable itself.
+    member e.Update(v: Var, op: Arith, [<ParamArray>] args: Operand[]) =
+        match Fold.tryFold op args with
+        | Some(Operand.Var same) when obj.ReferenceEquals(same, v) -> ()
+        | Some value -> statements.Add(Assign(v, value))
+        | None -> statements.Add(Update(v, op, args))
+
     member private _.FindLoop(v) : Var option =
         match loopValues.TryGetValue v, parent with
         | (true, r), _ -> Some r

@@ -163,7 +163,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
             finish $"{title} over {frames.Names plates}, {width} lanes of {graph.Indices[lane].Name}" nest item scopes plan
 
     /// A kernel for one value without plates: its leading axis, or pieces of its only axis, are items.
-    member _.OverElements(title, nest, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
+    member frames.OverElements(title, nest, shape: int[], outer, splits: bool, emit: Scope -> Point -> Address option -> unit) =
         let item = LoopVar("item", LoopKind.Sequential)
         let scope = Scope(Emitter(), null, null)
         let plan = step StepKind.Kernel
@@ -172,26 +172,38 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
             emit scope (start outer) (Some(Address.Of item))
             finish title nest item [ scope ] { plan with Count = int64 shape[0] }
         elif splits && shape.Length = 1 && shape[0] > Frames.Chunk then
-            let pieces = (shape[0] + Frames.Chunk - 1) / Frames.Chunk
-            let e = scope.Emitter
-            let first = Address.Of item * int64 Frames.Chunk
-
-            let count =
-                if shape[0] % Frames.Chunk = 0 then
-                    Bound.Fixed(int64 Frames.Chunk)
-                else
-                    let rest = e.Sub(e.Int(ScalarType.I32, int64 shape[0]), Coordinate.operand e first)
-
-                    match e.Min(e.Int(ScalarType.I32, int64 Frames.Chunk), rest) with
-                    | Operand.Var v -> Bound.Computed v
-                    | Operand.Int(_, v) -> Bound.Fixed v
-                    | Operand.Float _ -> invalidOp "A count is a whole number."
-
-            statements.Lanes(scope, "e0", count, fun inner a -> emit inner { start outer with Vectorised = true } (Some(first + a)))
-            finish title nest item [ scope ] { plan with Count = int64 pieces }
+            frames.OverRow(title, nest, shape[0], outer, (fun inner env a -> emit inner env (Some a)))
         else
             emit scope (start outer) None
             finish title nest item [ scope ] plan
+
+    /// A kernel over a row of elements, which are lanes: pieces of a long row are items, whole vectors each where the length allows it.
+    member _.OverRow(title, nest, length: int, outer, emit: Scope -> Point -> Address -> unit) =
+        let item = LoopVar("item", LoopKind.Sequential)
+        let scope = Scope(Emitter(), null, null)
+        let e = scope.Emitter
+
+        let even =
+            seq { min length Frames.Chunk / 16 * 16 .. -16 .. Frames.Chunk / 4 }
+            |> Seq.tryFind (fun piece -> length % piece = 0)
+
+        let piece = even |> Option.defaultValue (min length Frames.Chunk)
+        let first = Address.Of item * int64 piece
+
+        let count =
+            if length % piece = 0 then
+                Bound.Fixed(int64 piece)
+            else
+                let rest = e.Sub(e.Int(ScalarType.I32, int64 length), Coordinate.operand e first)
+
+                match e.Min(e.Int(ScalarType.I32, int64 piece), rest) with
+                | Operand.Var v -> Bound.Computed v
+                | Operand.Int(_, v) -> Bound.Fixed v
+                | Operand.Float _ -> invalidOp "A count is a whole number."
+
+        let row = { start outer with Vectorised = true }
+        statements.Lanes(scope, "e0", count, (fun inner a -> emit inner row (first + a)))
+        finish title nest item [ scope ] { step StepKind.Kernel with Count = int64 ((length + piece - 1) / piece) }
 
     /// Lanes in chunks of fixed size, so that sums do not depend on threads or vectors.
     member _.LaneLoop(scope: Scope, env, lane, emit: Scope -> Point -> Bound -> Address -> unit) =

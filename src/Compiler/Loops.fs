@@ -24,12 +24,9 @@ type LoopKind =
     | Around of slot: int
 
 [<Sealed; AllowNullLiteral>]
-type LoopVar(name: string, kind: LoopKind, below: int64) =
-    new(name, kind) = LoopVar(name, kind, System.Int64.MaxValue)
+type LoopVar(name: string, kind: LoopKind) =
     member _.Name = name
     member _.Kind = kind
-    /// A bound that the variable stays below, where one is known when loops are made.
-    member _.Below = below
     override _.ToString() = name
 
 /// A printed variable. `Varies` is true if its value may differ from lane to lane.
@@ -178,6 +175,8 @@ type Statement =
     /// A variable that is assigned again.
     | Declare of Var * Operand
     | Assign of Var * Operand
+    /// An operation whose result the variable takes; its operands may be the variable as it was.
+    | Update of Var * Arith * Operand[]
     /// The four words of Philox 4×32-10: counter words 0–3, then the key's two.
     | Philox of Var[] * Operand[]
     | Loop of Loop

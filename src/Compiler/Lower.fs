@@ -9,17 +9,23 @@ open Inference
 type Kernels
     (
         context: Context,
-        panels: IReadOnlyDictionary<int, Panels>,
         values: Values,
         statements: Statements,
         nests: Nests,
         frames: Frames,
+        copies: PanelKernels,
+        products: ProductKernels,
         extentCount: int
     ) =
     let graph = context.Graph
     let nodes = graph.Nodes
     let mutable depth = 0
     let capacity i = graph.Indices[i].Capacity
+
+    let isWindow (n: Node) =
+        match n.Op with
+        | Op.Window _ -> true
+        | _ -> false
 
     /// How many outputs of reductions, along each of their axes, one item computes: a contraction of two values that both have axes
     /// left computes some elements of each against each, so that a load serves several products.
@@ -147,305 +153,26 @@ type Kernels
 
         frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
 
-    /// Where a panel begins along its axis: the last one overlaps the one before it rather than reach behind the end.
-    member private _.PanelStart(scope: Scope, panel: Address, width: int, length: int) : Address =
-        if length % width = 0 then
-            panel * int64 width
+    /// Values computed element by element; where all lie in rows, axes make one.
+    member private _.Pointwise(item: Item, shape: int[], outer) =
+        let items = item.Children |> Seq.map (fun child -> child, nodes[child.Node]) |> Array.ofSeq
+        let nest = Describe.nest graph 0 item
+
+        if items |> Array.forall (fun (_, n) -> statements.IsRow n) then
+            let at a = Array.append (Array.create (shape.Length - 1) (Address.Of 0L)) [| a |]
+
+            frames.OverRow(
+                "elements",
+                nest,
+                Build.size shape,
+                outer,
+                (fun scope env a -> statements.EmitPointwise(scope, items, env, at a))
+            )
         else
-            let e = scope.Emitter
+            let emit scope env leading =
+                statements.ForEach(scope, env, shape, leading, false, (fun inner env c -> statements.EmitPointwise(inner, items, env, c)))
 
-            let start =
-                e.Min(Coordinate.operand e (panel * int64 width), e.Int(ScalarType.I32, int64 (length - width)))
-
-            Coordinate.ofOperand start
-
-    /// Copies of values into panels, a block of lanes at a time.
-    member private k.Panels(item: Item, indices: int list, outer) =
-        let block = 16
-        let number = LoopVar("item", LoopKind.Sequential)
-        let scope = Scope(Emitter(), null, null)
-        let lane = (Layouts.laneOf graph context.Roles indices).Value
-        let others = indices |> List.filter (fun i -> i <> lane)
-        let extents = (others |> List.map capacity) @ [ (capacity lane + block - 1) / block ]
-        let coordinates = frames.Decode(scope, number, extents)
-
-        let at =
-            List.zip others (List.take others.Length coordinates)
-            |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
-
-        let first = List.last coordinates * int64 block
-        let env = frames.Start(at.Add(lane, first))
-
-        for child in item.Children do
-            let n = nodes[child.Node]
-            let width, axis = panels[n.Id].Width, panels[n.Id].Axis
-
-            match context.Storage.TryGetValue n.Id with
-            | false, _ -> values.Read(scope, child, env, n.Inputs[0], Array.create n.Shape.Length (Address.Of 0L)) |> ignore
-            | true, target ->
-                let counts = Array.updateAt axis ((n.Shape[axis] + width - 1) / width) n.Shape
-
-                statements.Around(
-                    scope,
-                    env,
-                    [],
-                    counts,
-                    fun inner env c ->
-                        let elements = Array.updateAt axis (k.PanelStart(inner, c[axis], width, n.Shape[axis])) c
-
-                        if panels[n.Id].Transposed then
-                            k.TransposePanel(inner, child, env, n, width, block, lane, target, elements, c)
-                        else
-                            statements.Sequential(
-                                inner,
-                                "row",
-                                0L,
-                                Bound.Fixed(int64 block),
-                                fun body row ->
-                                    let env = { env with At = env.At.Add(lane, first + row) }
-
-                                    statements.Lanes(
-                                        body,
-                                        "element",
-                                        Bound.Fixed(int64 width),
-                                        fun lanes a ->
-                                            let from = Array.updateAt axis (elements[axis] + a) elements
-                                            let value = values.Read(lanes, child, { env with Vectorised = true }, n.Inputs[0], from)
-                                            lanes.Emitter.Append(Store(target.Buffer, values.AddressIn(target, env, c) + a, value))
-                                    )
-                            )
-                )
-
-        let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
-        let title = $"panels over {frames.Names indices}"
-        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
-
-    member private _.TransposePanel(scope: Scope, item, env, n: Node, width, block: int, lane, target: Storage, elements, panel) =
-        values.NeedOf(n.Inputs[0], item, env)
-
-        match context.Storage.TryGetValue n.Inputs[0] with
-        | false, _ -> ()
-        | true, source ->
-            scope.Emitter.Append(
-                TransposeBlock
-                    {
-                        Source = source.Buffer
-                        From = values.AddressIn(source, env, elements)
-                        SourceStride = source.ElementStride[panels[n.Id].Axis]
-                        Target = target.Buffer
-                        To = values.AddressIn(target, env, panel)
-                        TargetStride = target.IndexStride[lane]
-                        Rows = int64 width
-                        Columns = int64 block
-                        Type = Buffers.ScalarOf n.DType
-                    }
-            )
-
-    /// Contractions over plates of values in panels: each item multiplies a panel of the first with one of the second, whose width is
-    /// lanes.
-    member private k.Products(item: Item, outputs: int list, gone: int list, shape: int list, split: int, outer) =
-        let number = LoopVar("item", LoopKind.Sequential)
-        let scope = Scope(Emitter(), null, null)
-        let operand side = nodes[nodes[item.Children[0].Node].Inputs[side]]
-        let width side = panels[(operand side).Id].Width
-        let first, last = split - 1, shape.Length - 1
-
-        let widthOf axis =
-            if axis = last then width 1
-            elif axis = first then width 0
-            else 1
-
-        let counts = shape |> List.mapi (fun axis n -> (n + widthOf axis - 1) / widthOf axis)
-
-        // what meets one panel of the second stands together: that panel stays in the cache
-        let order =
-            [ 0..last ]
-            |> List.sortBy (fun axis ->
-                if axis = first then 2
-                elif axis = last then 1
-                else 0)
-
-        let extents = (outputs |> List.map capacity) @ (order |> List.map (fun axis -> counts[axis]))
-        let coordinates = frames.Decode(scope, number, extents)
-
-        let panel =
-            Array.init shape.Length (fun axis -> coordinates[outputs.Length + List.findIndex ((=) axis) order])
-
-        let starts =
-            Array.init shape.Length (fun axis -> k.PanelStart(scope, panel[axis], widthOf axis, shape[axis]))
-
-        let at =
-            List.zip outputs (List.take outputs.Length coordinates)
-            |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
-
-        let lane = Layouts.laneOf graph context.Roles gone
-        let loops = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
-
-        for child in item.Children do
-            let n = nodes[child.Node]
-
-            statements.Lanes(
-                scope,
-                "column",
-                Bound.Fixed(int64 (width 1)),
-                fun inner column ->
-                    let env = { frames.Start at with Vectorised = true }
-
-                    let elements =
-                        Array.init (width 0) (fun r ->
-                            starts
-                            |> Array.mapi (fun axis a ->
-                                if axis = last then a + column
-                                elif axis = first then a + Address.Of(int64 r)
-                                else a))
-
-                    let term (body: Scope) env r =
-                        let read side (c: Address[]) (within: Address) =
-                            let id = n.Inputs[side]
-                            values.NeedOf(id, child, env)
-
-                            match context.Storage.TryGetValue id with
-                            | true, storage ->
-                                let t = Buffers.ScalarOf nodes[id].DType
-                                body.Load(storage.Buffer, t, values.AddressIn(storage, env, c) + within, true, false)
-                            | _ -> body.Emitter.Lit(Buffers.ScalarOf nodes[id].DType, 0.0)
-
-                        let a = read 0 (Array.take split panel) (Address.Of(int64 r))
-                        let b = read 1 (Array.skip split panel) column
-                        body.Emitter.Mul(a, b)
-
-                    let start _ = Arithmetic.identity (Buffers.ScalarOf n.DType) ReduceOp.Sum
-
-                    let keep scope env c value = statements.Keep(scope, env, n, c, value)
-                    let nest scope env body = statements.Around(scope, env, loops, [||], body)
-                    statements.ContractBlock(inner, env, n, nest, elements, start, (fun body env r _ -> term body env r), keep)
-            )
-
-        let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
-        let title = $"products over {frames.Names gone}"
-        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
-
-    /// The weights of convolutions over plates: each item multiplies a panel of the outputs, which are lanes, with the windows of one
-    /// channel, row by row, each time with some elements of the kernel. Sums over rows are added up in scratch, which keeps errors small.
-    member private k.Weights(item: Item, outputs: int list, gone: int list, shape: int list, outer) =
-        let number = LoopVar("item", LoopKind.Sequential)
-        let scope = Scope(Emitter(), null, null)
-        let width = panels[nodes[item.Children[0].Node].Inputs[0]].Width
-        let extents = (outputs |> List.map capacity) @ [ (shape[0] + width - 1) / width; shape[1] ]
-        let coordinates = frames.Decode(scope, number, extents)
-        let panel, channel = coordinates[outputs.Length], coordinates[outputs.Length + 1]
-        let first = k.PanelStart(scope, panel, width, shape[0])
-        let lane = Layouts.laneOf graph context.Roles gone
-        let loops = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
-
-        let at =
-            List.zip outputs (List.take outputs.Length coordinates)
-            |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
-
-        let env = { frames.Start at with Vectorised = true }
-
-        for child in item.Children do
-            let n = nodes[child.Node]
-            let y, t = nodes[n.Inputs[0]], Buffers.ScalarOf n.DType
-            let taps = shape[2] * shape[3]
-
-            let sums =
-                context.Buffers.Add
-                    {
-                        Name = $"sums of n{n.Id}"
-                        Type = t
-                        Elements = int64 (taps * width)
-                        Slack = 64L
-                        Kind = BufferKind.Temporary
-                        Scratch = true
-                        Initial = null
-                    }
-
-            let place (tap: Address[]) within = (tap[0] * int64 shape[3] + tap[1]) * int64 width + within
-
-            statements.Lanes(
-                scope,
-                "output",
-                Bound.Fixed(int64 width),
-                fun inner within ->
-                    statements.Sequential(
-                        inner,
-                        "tap",
-                        0L,
-                        Bound.Fixed(int64 taps),
-                        fun body tap -> body.Emitter.Append(Store(sums, tap * int64 width + within, Arithmetic.identity t ReduceOp.Sum))
-                    )
-
-                    statements.Sequential(
-                        inner,
-                        "row",
-                        0L,
-                        Bound.Fixed(int64 y.Shape[1]),
-                        fun inner row ->
-                            statements.Taps(
-                                inner,
-                                shape[2],
-                                shape[3],
-                                256 / width,
-                                fun inner taps ->
-                                    let nest scope env body =
-                                        statements.Sequential(
-                                            scope,
-                                            "column",
-                                            0L,
-                                            Bound.Fixed(int64 y.Shape[2]),
-                                            fun inner column ->
-                                                statements.Around(inner, env, loops, [||], fun inner env _ -> body inner env [| column |])
-                                        )
-
-                                    let term (body: Scope) env r (c: Address[]) =
-                                        values.NeedOf(y.Id, child, env)
-                                        let x = [| channel; taps[r].[0]; taps[r].[1]; row; c[0] |]
-
-                                        match context.Storage.TryGetValue y.Id with
-                                        | true, storage ->
-                                            let from = values.AddressIn(storage, env, [| panel; row; c[0] |]) + within
-                                            let factor = values.Read(body, child, env, n.Inputs[1], x)
-                                            body.Emitter.Mul(factor, body.Load(storage.Buffer, t, from, true, false))
-                                        | _ -> values.Read(body, child, env, n.Inputs[1], x)
-
-                                    let start _ = Arithmetic.identity t ReduceOp.Sum
-
-                                    let keep (inner: Scope) _ tap value =
-                                        let sofar = inner.Load(sums, t, place tap within, false, true)
-                                        inner.Emitter.Append(Store(sums, place tap within, inner.Emitter.Add(sofar, value)))
-
-                                    statements.ContractBlock(inner, env, n, nest, taps, start, term, keep)
-                            )
-                    )
-            )
-
-            match context.Storage.TryGetValue n.Id with
-            | false, _ -> ()
-            | true, storage ->
-                let zero = Address.Of 0L
-
-                statements.Sequential(
-                    scope,
-                    "output",
-                    0L,
-                    Bound.Fixed(int64 width),
-                    fun inner output ->
-                        let into = values.AddressIn(storage, env, [| first + output; channel; zero; zero |])
-
-                        statements.Lanes(
-                            inner,
-                            "tap",
-                            Bound.Fixed(int64 taps),
-                            fun body tap ->
-                                let value = body.Load(sums, t, tap * int64 width + output, false, true)
-                                body.Emitter.Append(Store(storage.Buffer, into + tap, value))
-                        )
-                )
-
-        let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
-        let title = $"weights over {frames.Names gone}"
-        frames.Finish(title, Describe.nest graph 0 item, number, scope, { frames.Step StepKind.Kernel with Count = count })
+            frames.OverElements("elements", nest, shape, outer, true, emit)
 
     /// Kernels of an item and of what it encloses.
     member k.Emit(item: Item, outer: Map<int, Address>) =
@@ -487,12 +214,12 @@ type Kernels
                 splits,
                 fun scope env leading -> nests.Node(scope, item.Children[0], env, n, leading)
             )
+        | Some(Key.Pointwise shape) -> k.Pointwise(item, Array.ofList shape, outer)
         | Some(Key.Reducing(outputs, gone, shape)) -> k.Reducing(item, outputs, gone, shape, outer)
         | Some(Key.Around index) -> k.Around(item, index, outer)
-        | Some(Key.Panels indices) -> k.Panels(item, indices, outer)
-        | Some(Key.Products(outputs, gone, shape, split)) when not (panels.ContainsKey nodes[item.Children[0].Node].Inputs[1]) ->
-            k.Weights(item, outputs, gone, shape, outer)
-        | Some(Key.Products(outputs, gone, shape, split)) -> k.Products(item, outputs, gone, shape, split, outer)
+        | Some(Key.Panels indices) -> copies.Panels(item, indices, outer)
+        | Some(Key.Products node) when isWindow nodes[nodes[node].Inputs[1]] -> copies.Weights(item, nodes[node], outer)
+        | Some(Key.Products node) -> products.Product(item, nodes[node], outer)
         | Some(Key.Within _) -> invalidOp "A loop of a kernel stands outside one."
 
     /// A sequential loop around kernels, with what its scans carry in memory.

@@ -207,7 +207,9 @@ module Lowering =
         let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
         let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length
         let frames = Frames(graph, roles, values, statements)
-        let kernels = Kernels(context, sunk.Panels, values, statements, nests, frames, extents)
+        let copies = PanelKernels(context, sunk.Panels, values, statements, frames)
+        let products = ProductKernels(context, sunk.Panels, values, statements, frames)
+        let kernels = Kernels(context, values, statements, nests, frames, copies, products, extents)
         kernels.Emit(schedule.Root, Map.empty)
 
         {

@@ -28,6 +28,7 @@ module MemoryPlan =
             | ReadExtent _
             | Declare _
             | Assign _
+            | Update _
             | Philox _ -> ()
 
     /// The first and last step that touches each buffer. What is touched inside a loop around kernels lives for the whole loop.

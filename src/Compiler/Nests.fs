@@ -23,24 +23,61 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
                     yield child
         ]
 
+    /// The most values that one loop over elements computes.
+    let mostTogether = 16
+
     let innerIndices (n: Node) = n.Indices |> Array.filter (fun i -> context.Roles.Role[i] = Role.Inner)
 
     member s.Sequence(scope: Scope, sequence: Item, env: Point) = s.Items(scope, sequence.Children, env)
 
     member s.Items(scope: Scope, items: Item seq, env: Point) =
-        for child in items do
-            match child.Key with
-            | None -> s.Node(scope, child, env, nodes[child.Node], None)
-            | Some(Key.Within index) -> s.Loop(scope, child, env, index)
-            | Some(Key.Around _)
-            | Some(Key.Kernel _)
-            | Some(Key.Elements _)
-            | Some(Key.Panels _)
-            | Some(Key.Products _)
-            | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."
+        for together in s.Together items do
+            match together with
+            | [ child ] -> s.Item(scope, child, env)
+            | _ ->
+                let group = together |> List.map (fun child -> child, nodes[child.Node])
+                let emit inner env c = statements.EmitPointwise(inner, group, env, c)
+                statements.ForEachPart(scope, env, together |> List.map (fun child -> child.Node), emit)
 
-    /// Splits a kernel's items so that each part holds one loop, or one contraction of many elements: a part is printed as lanes of
-    /// its own, with as many vectors side by side as its registers allow. What one part leaves for another goes through the tile's memory.
+    /// Elementwise values of one shape that stand in a row make one loop, unless one reads another at other elements than its own.
+    member private _.Together(items: Item seq) : Item list list =
+        let isPointwise (child: Item) =
+            child.Key.IsNone
+            && child.Accumulates = 0
+            && Strategy.isElementwise nodes[child.Node].Op
+            && nodes[child.Node].Count > Strategy.unrolled
+
+        let joins (child: Item) (group: Item list) =
+            let reads (other: Item) = context.Schedule.Crossed[child.Node].Contains other.Node
+
+            group.Length < mostTogether
+            && isPointwise child
+            && isPointwise group.Head
+            && nodes[child.Node].Shape = nodes[group.Head.Node].Shape
+            && not (List.exists reads group)
+
+        let folder (groups: Item list list) (child: Item) =
+            match groups with
+            | group :: rest when joins child group -> (child :: group) :: rest
+            | _ -> [ child ] :: groups
+
+        Seq.fold folder [] items |> List.rev |> List.map List.rev
+
+    member private s.Item(scope: Scope, child: Item, env: Point) =
+        match child.Key with
+        | None -> s.Node(scope, child, env, nodes[child.Node], None)
+        | Some(Key.Within index) -> s.Loop(scope, child, env, index)
+        | Some(Key.Around _)
+        | Some(Key.Kernel _)
+        | Some(Key.Elements _)
+        | Some(Key.Pointwise _)
+        | Some(Key.Panels _)
+        | Some(Key.Products _)
+        | Some(Key.Reducing _) -> invalidOp "A kernel stands inside a kernel."
+
+    /// Splits a kernel's items so that each part holds one loop and what follows it, or one contraction of many elements, or what stands
+    /// between such: a part is printed as lanes of its own, with as many vectors side by side as its registers allow. What one part
+    /// leaves for another goes through the tile's memory.
     member _.Parts(kernel: Item) : Item list list =
         let parts = ResizeArray<ResizeArray<Item>>()
         parts.Add(ResizeArray())
@@ -51,8 +88,10 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | Op.Final(scan, _) -> parts |> Seq.tryFind (Seq.exists (fun c -> c.Scans.Contains(context.ScanOf scan)))
             | _ -> None
 
-        let isLoop (child: Item) =
-            child.Key.IsSome || Roles.products graph nodes[child.Node] >= Roles.manyProducts
+        let isContraction (child: Item) =
+            child.Key.IsNone && Roles.products graph nodes[child.Node] >= Roles.manyProducts
+
+        let isLoop (child: Item) = child.Key.IsSome
 
         for child in kernel.Children do
             let current = parts[parts.Count - 1]
@@ -60,6 +99,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             match loopOf child with
             | Some part -> part.Add child
             | None when isLoop child && Seq.exists isLoop current -> parts.Add(ResizeArray [ child ])
+            | None when current.Count > 0 && (isContraction child || Seq.exists isContraction current) -> parts.Add(ResizeArray [ child ])
             | None -> current.Add child
 
         parts |> Seq.map List.ofSeq |> List.ofSeq

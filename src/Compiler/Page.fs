@@ -145,6 +145,7 @@ type Page(dialect: Dialect, buffers: Buffers) =
             page.Line $"{page.Buffer b}[{page.ScalarAddress a}] = {page.Scalar value}{choice};"
         | Declare(v, init) -> page.Line $"{typed v} = {page.Scalar init};"
         | Assign(v, value) -> page.Line $"{page.Name v} = {page.Scalar value};"
+        | Update(v, op, args) -> page.Line $"{page.Name v} = {dialect.Op op (Page.TypeOf(op, args)) (Array.map page.Scalar args)};"
         | Philox(words, inputs) ->
             for w in words do
                 page.Line $"{typed w};"

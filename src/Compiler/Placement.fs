@@ -12,12 +12,15 @@ type Key =
     | Kernel of plates: int list
     /// A kernel of its own for one value without plates: its elements become lanes and items.
     | Elements of node: int
+    /// A kernel for values of one shape without plates, each computed element by element from others: elements are lanes and items.
+    | Pointwise of shape: int list
     /// A kernel that reduces lanes: outputs are its items.
     | Reducing of outputs: int list * lanes: int list * shape: int list
     /// A kernel that copies values into panels: all plates and steps are its items.
     | Panels of indices: int list
-    /// A kernel of contractions over plates of values in panels: blocks of their elements are items and lanes.
-    | Products of outputs: int list * gone: int list * shape: int list * split: int
+    /// A kernel of one contraction over plates of values in panels: blocks of its elements are items and lanes. Two contractions in one
+    /// kernel would take turns in the cache.
+    | Products of node: int
     /// A loop inside a kernel.
     | Within of index: int
 
@@ -34,6 +37,8 @@ type Item(key: Key option, node: int, parent: Item) =
     member val Scans = ResizeArray<int>() with get
     /// For a node inside loops that it reduces over: how many of them.
     member val Accumulates = 0 with get, set
+    /// For a pointwise kernel: the values that it reads.
+    member val Reads = HashSet<int>() with get
     /// The number of statements, to keep methods small enough for the JIT.
     member val Size = 0 with get, set
 
@@ -44,6 +49,8 @@ type Schedule =
         /// The item of each placed node.
         Location: Item[]
         Strategies: Strategy[]
+        /// For each node, the placed values that it reads at other elements than its own.
+        Crossed: IReadOnlySet<int>[]
     }
 
 /// Puts every placed node at the earliest place where all that it needs is complete: a node joins a loop that exists if it reads
@@ -62,6 +69,11 @@ type Placement
     let location: Item[] = Array.create graph.Nodes.Length null
     let dependencies: (int * Set<int>) list[] = Array.create graph.Nodes.Length []
     let largestKernel = 500
+
+    /// Values that one pointwise kernel computes: more of them would read and write more streams than processors fetch ahead.
+    let mostPointwise = 24
+
+    let crossed = Pointwise.crossed graph strategies
 
     let isOuter i = roles.Role[i] = Role.Outer
     let isInner i = roles.Role[i] = Role.Inner
@@ -104,12 +116,7 @@ type Placement
 
         match n.Op with
         | _ when panels.ContainsKey n.Id -> outer @ [ Key.Panels(unordered n.Indices) ], 0
-        | _ when products.Contains n.Id ->
-            outer
-            @ [
-                Key.Products(unordered n.Indices, gone, List.ofArray n.Shape, graph.Nodes[n.Inputs[0]].Shape.Length)
-            ],
-            0
+        | _ when products.Contains n.Id -> outer @ [ Key.Products n.Id ], 0
         | Op.Reduce _
         | Op.Dot _ when gone |> List.exists isPlate ->
             let operandLane =
@@ -133,6 +140,7 @@ type Placement
                 outer @ [ Key.Kernel plates ] @ (all |> List.map Key.Within), gone.Length
             else
                 outer @ [ Key.Kernel plates ] @ (kept |> List.map Key.Within), 0
+        | _ when Pointwise.isPointwise roles n -> outer @ [ Key.Pointwise(List.ofArray n.Shape) ], 0
         | _ when plates.IsEmpty && not (n.Indices |> Array.exists isInner) && n.Count > Strategy.unrolled ->
             outer @ [ Key.Elements n.Id ], 0
         | _ -> outer @ [ Key.Kernel plates ] @ (innerOf n.Indices |> List.map Key.Within), 0
@@ -148,6 +156,7 @@ type Placement
         | Key.Within i -> [ i ]
         | Key.Kernel plates -> plates
         | Key.Elements _
+        | Key.Pointwise _
         | Key.Panels _
         | Key.Products _
         | Key.Reducing _ -> []
@@ -165,18 +174,30 @@ type Placement
         | Key.Panels _
         | Key.Products _
         | Key.Elements _ -> false
+        | Key.Pointwise _
         | Key.Around _
         | Key.Within _
         | Key.Kernel _ -> indicesOf key |> List.forall (fun i -> not (across.Contains i))
 
-    let earliest (sequence: Item) key (deps: (int * Set<int>) list) =
+    let isCrossed key node dependency =
+        match key with
+        | Key.Pointwise _ -> node >= 0 && crossed[node].Contains dependency
+        | Key.Around _
+        | Key.Within _
+        | Key.Kernel _
+        | Key.Elements _
+        | Key.Panels _
+        | Key.Products _
+        | Key.Reducing _ -> false
+
+    let earliest (sequence: Item) key node (deps: (int * Set<int>) list) =
         let mutable first = 0
 
         for d, across in deps do
             match childOf sequence location[d] with
             | null -> ()
             | child ->
-                let joins = child.Key = Some key && sameStep key across
+                let joins = child.Key = Some key && sameStep key across && not (isCrossed key node d)
                 first <- max first (if joins then child.Position else child.Position + 1)
 
         first
@@ -192,12 +213,17 @@ type Placement
     let mayJoin (item: Item) key deps (isUnit: bool) =
         item.Key = Some key
         && (match key with
-            | Key.Elements _ -> false
+            | Key.Elements _
+            | Key.Products _ -> false
+            // what has nothing in common would only compete for the cache
+            | Key.Pointwise _ ->
+                item.Children.Count < mostPointwise
+                && (readsFrom item deps
+                    || deps |> List.exists (fun (d, _) -> graph.Nodes[d].Count > 1 && item.Reads.Contains d))
             | Key.Within _ -> not (isScanLoop item) || isUnit || readsFrom item deps
             | Key.Kernel _ -> item.Size < largestKernel || readsFrom item deps && item.Size < 4 * largestKernel
             | Key.Around _
             | Key.Panels _
-            | Key.Products _
             | Key.Reducing _ -> true)
 
     let rec grow (item: Item) size =
@@ -206,18 +232,18 @@ type Placement
             grow item.Parent size
 
     /// Walks down the path, joining or making items; returns the innermost.
-    let rec descend (sequence: Item) keys deps isUnit : Item =
+    let rec descend (sequence: Item) keys node deps isUnit : Item =
         match keys with
         | [] -> sequence
         | key :: rest ->
-            let first = earliest sequence key deps
+            let first = earliest sequence key node deps
 
             let found =
                 Seq.init (sequence.Children.Count - first) (fun k -> sequence.Children[first + k])
                 |> Seq.tryFind (fun item -> mayJoin item key deps isUnit)
 
             let item = found |> Option.defaultWith (fun () -> append sequence (Some key) -1)
-            descend item rest deps isUnit
+            descend item rest node deps isUnit
 
     let placeNode (start: Item) (skip: int) (n: Node) isUnit =
         let keys, accumulates = path n
@@ -233,8 +259,9 @@ type Placement
                 $"""The loop over {String.concat ", " around} computes a value that needs all steps of a loop around it."""
                 "Reduce outside the loop, or give one of the loops an index of its own."
 
-        let home = descend start (List.skip skip keys) dependencies[n.Id] isUnit
+        let home = descend start (List.skip skip keys) n.Id dependencies[n.Id] isUnit
         let item = append home None n.Id
+        home.Reads.UnionWith(dependencies[n.Id] |> Seq.map fst)
         item.Accumulates <- accumulates
         location[n.Id] <- item
         grow item (max 1 (min n.Count Strategy.unrolled))
@@ -361,13 +388,14 @@ type Placement
             | Key.Within i -> i = s.Index
             | Key.Kernel _
             | Key.Elements _
+            | Key.Pointwise _
             | Key.Panels _
             | Key.Products _
             | Key.Reducing _ -> false
 
         let above = keys |> List.takeWhile (isLoop >> not)
         let key = if isOuter s.Index then Key.Around s.Index else Key.Within s.Index
-        let home = descend start (above |> List.skip (min skip above.Length)) outside (not entered.IsEmpty)
+        let home = descend start (above |> List.skip (min skip above.Length)) -1 outside (not entered.IsEmpty)
         let loop = append home (Some key) -1
         loop.Scans.Add scan
         // the body: paths continue below this loop
@@ -377,4 +405,4 @@ type Placement
     member _.Run() : Schedule =
         placeAll root 0 Set.empty [| 0 .. graph.Nodes.Length - 1 |]
 
-        { Root = root; Location = location; Strategies = strategies }
+        { Root = root; Location = location; Strategies = strategies; Crossed = crossed }

@@ -20,7 +20,9 @@ type private KernelPage
         vectors: VectorPage,
         treeOf: Arith -> ScalarType -> string,
         foldOf: VectorDialect -> Arith -> ScalarType -> string,
-        transposeOf: ScalarType -> string
+        transposeOf: ScalarType -> string,
+        tileOf: VectorDialect -> ScalarType -> int -> int -> string,
+        uses: IReadOnlyDictionary<int, int>
     ) =
     /// Straight statements printed for one copy before they are printed for the next. Copies side by side in short portions
     /// let the processor overlap their chains of operations; in portions of a few statements their values outgrow the registers.
@@ -39,6 +41,7 @@ type private KernelPage
         | Store _
         | Declare _
         | Assign _
+        | Update _
         | Philox _ -> true
 
     member private p.Body(mode, lane: LoopVar, body: Statement list) =
@@ -47,15 +50,66 @@ type private KernelPage
         | Mode.Vectors(copies, lanes), first :: _ when isStraight first ->
             let run = List.takeWhile isStraight body
 
+            let run, tile, rest =
+                match p.TileIn(lane, run, List.skip run.Length body) with
+                | Some(tile, run, rest) -> run, Some tile, rest
+                | None -> run, None, List.skip run.Length body
+
             for part in List.chunkBySize portion run do
                 for k in 0 .. copies - 1 do
                     for s in part do
                         vectors.Statement(lane, lanes, k, s)
 
-            p.Body(mode, lane, List.skip run.Length body)
+            tile |> Option.iter (fun t -> p.Tile(lane, copies, t))
+            p.Body(mode, lane, rest)
         | _, first :: rest ->
             p.Nested(mode, lane, first)
             p.Body(mode, lane, rest)
+
+    /// A tile whose sums a run declares and the loop behind it adds up.
+    member private _.TileIn(lane: LoopVar, run: Statement list, behind: Statement list) =
+        let isRow (a: Address) =
+            List.contains (lane, 1L) a.Loops && a.Vars |> List.forall (fun (v, _) -> not v.Varies)
+
+        match behind with
+        | Statement.Loop loop :: after ->
+            Tile.recognise uses run loop after
+            |> Option.filter (fun (t, _, _) -> isRow t.RightAt && isRow t.TargetAt)
+        | _ -> None
+
+    /// A call of the function for tiles.
+    member private _.Tile(lane: LoopVar, copies: int, t: Tile) =
+        let isLoop v = t.Loops |> List.exists (fun l -> obj.ReferenceEquals(l.Variable, v))
+
+        let place buffer (a: Address) (first: string) =
+            let struct (uniform, _) =
+                page.UniformAddress(lane, { a with Loops = a.Loops |> List.filter (fun (v, _) -> not (isLoop v)) })
+
+            $"{page.Buffer buffer} + ({uniform}{first})"
+
+        /// Strides along the inner and the outer loop.
+        let along (a: Address) =
+            match List.rev t.Loops with
+            | inner :: outer ->
+                let stride (l: Loop) =
+                    a.Loops |> List.tryFind (fun (v, _) -> obj.ReferenceEquals(v, l.Variable)) |> Option.map snd
+
+                let coefficient l = stride l |> Option.defaultValue 0L
+                $"{coefficient inner}, {outer |> List.sumBy coefficient}"
+            | [] -> "0, 0"
+
+        let times =
+            match List.rev t.Loops with
+            | [ inner ] -> $"{page.Bound inner.To}, 1"
+            | inner :: outer :: _ -> $"{page.Bound inner.To}, {page.Bound outer.To}"
+            | [] -> "1, 1"
+
+        let first = $" + {page.LoopName lane}"
+        let left = $"{place t.Left t.LeftAt String.Empty}, {t.LeftStride}, {along t.LeftAt}"
+        let right = $"{place t.Right t.RightAt first}, {along t.RightAt}"
+        let target = $"{place t.Target t.TargetAt first}, {t.TargetStride}"
+        let more = if t.Continues then "true" else "false"
+        page.Line $"{tileOf vectors.Vector t.Type t.Rows copies}({left}, {right}, {times}, {target}, {more});"
 
     member private p.Nested(mode, lane: LoopVar, s: Statement) =
         match s with
@@ -273,15 +327,22 @@ type Printer(dialect: Dialect, buffers: Buffers, lanesAllowed: bool) =
         helpers[name] <- text
         name
 
+    let tileOf (vector: VectorDialect) t rows copies =
+        let name, text = vector.Tile t rows copies
+        helpers[name] <- text
+        name
+
     /// Functions that the kernels call.
     member _.Helpers = helpers.Values |> List.ofSeq
 
     /// One kernel as a function; if it is large, with a function for each of its parts. `scratchOffset` says where a scratch buffer starts.
     member _.Kernel(kernel: KernelCode, scratchOffset: int -> int64) : string =
+        let uses = Tile.uses kernel.Body
+
         let print title signature (emit: KernelPage -> Page -> unit) =
             let page = Page(dialect, buffers)
-
-            emit (KernelPage(dialect, page, VectorPage(dialect, page, lanesAllowed), treeOf, foldOf, transposeOf)) page
+            let vectors = VectorPage(dialect, page, lanesAllowed)
+            emit (KernelPage(dialect, page, vectors, treeOf, foldOf, transposeOf, tileOf, uses)) page
             page.Function(title, signature, scratchOffset)
 
         match kernel.Parts with

@@ -33,6 +33,9 @@ module Prune =
                 | Assign(v, value) ->
                     used.Add v.Id |> ignore
                     read value
+                | Update(v, _, args) ->
+                    used.Add v.Id |> ignore
+                    Array.iter read args
                 | Statement.Loop loop -> assigned loop.Body
                 | When(_, inner) -> assigned inner
                 | ReduceLanes r -> assigned r.Nested
@@ -70,7 +73,8 @@ module Prune =
                         readAddress a
                         read value
                         s :: kept
-                    | Assign _ -> s :: kept
+                    | Assign _
+                    | Update _ -> s :: kept
                     | Statement.Loop loop ->
                         readBound loop.To
                         let inner = sweep loop.Body

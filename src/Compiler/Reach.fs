@@ -103,6 +103,7 @@ module Reach =
                 | Store _
                 | Declare _
                 | Assign _
+                | Update _
                 | Philox _ -> ()
 
         for k in kernels do

@@ -212,10 +212,45 @@ module Roles =
 
         order
 
+    /// Tables [tiles, rows…, lanes] that a plate sees as [plate, rows…]: the plate, and the lanes of a tile.
+    let private tiled (graph: Graph) : (int * int) seq =
+        let operand (n: Node) = graph.Nodes[n.Inputs[0]]
+
+        let whole (n: Node) =
+            match n.Op with
+            | Op.Slice _ -> operand n
+            | _ -> n
+
+        seq {
+            for n in graph.Nodes do
+                match n.Op with
+                | Op.Unstack i ->
+                    let flat = whole (operand n)
+
+                    if flat.Op.IsReshape then
+                        let turned = operand flat
+
+                        match turned.Op with
+                        | Op.Transpose p when
+                            p.Length >= 2
+                            && p[0] = 0
+                            && p[1] = p.Length - 1
+                            && flat.Shape[0] = turned.Shape[0] * turned.Shape[1]
+                            ->
+                            yield graph.IndexOf i, turned.Shape[1]
+                        | _ -> ()
+                | _ -> ()
+        }
+
     /// Enough lanes for any vector to hide latencies; where matrices meet the lanes, so few that what a matrix is multiplied with
     /// stays in the first cache, with more rows at once instead.
     let private tiles (graph: Graph) (role: Role[]) (lane: int[]) : int[] =
         let tile = graph.Indices |> Array.map (fun _ -> 64)
+
+        // so that such a table is read from one end to the other
+        for i, lanes in tiled graph do
+            if lanes % 16 = 0 && lanes < 64 then
+                tile[i] <- lanes
 
         for n in graph.Nodes do
             if products graph n >= manyProducts then

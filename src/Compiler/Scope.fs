@@ -19,6 +19,7 @@ type Point =
 [<Sealed; AllowNullLiteral>]
 type Scope(emitter: Emitter, parent: Scope, variable: LoopVar) =
     let values = Dictionary<struct (int * int), Operand>()
+    let points = Dictionary<int, struct (Address[] * Operand)>()
     let loads = Dictionary<struct (int * Address), Operand>(HashIdentity.Structural)
     member _.Emitter = emitter
     member _.Parent = parent
@@ -34,6 +35,14 @@ type Scope(emitter: Emitter, parent: Scope, variable: LoopVar) =
         match values.TryGetValue(struct (node, flat)) with
         | true, v -> ValueSome v
         | _ -> if isNull parent then ValueNone else parent.Recall(node, flat)
+
+    /// The same for the one element that is being computed, at coordinates that are not known yet.
+    member _.RememberAt(node, coordinates: Address[], value) = points[node] <- struct (coordinates, value)
+
+    member _.RecallAt(node, coordinates: Address[]) : Operand voption =
+        match points.TryGetValue node with
+        | true, struct (at, value) when at = coordinates -> ValueSome value
+        | _ -> ValueNone
 
     /// A load, shared within the block. A `steady` buffer is not written while the kernel runs, so that its loads move out of the
     /// loops that their address does not follow; a `changing` one is loaded each time.
@@ -82,22 +91,20 @@ module Coordinate =
         | Operand.Var v -> Address.Of v
 
     /// Splits the terms into multiples of the divisor and a rest, if the rest is known to stay below it: a tile's number and the lane in
-    /// it come apart without a division.
-    let private exact (a: Address) (divisor: int64) =
+    /// it come apart without a division. `range` knows the least and the greatest value of a coordinate.
+    let private exact (range: Address -> struct (int64 * int64) voption) (a: Address) (divisor: int64) =
         let whole (_, c) = c % divisor = 0L
         let multiples, others = a.Loops |> List.partition whole
 
-        let most =
-            others
-            |> List.fold
-                (fun sum (v, c) ->
-                    if c > 0L && v.Below <= divisor && sum < divisor then
-                        sum + c * (v.Below - 1L)
-                    else
-                        divisor)
-                (a.Constant % divisor)
+        let rest = { Constant = a.Constant % divisor; Loops = others; Vars = [] }
 
-        if List.forall whole a.Vars && a.Constant >= 0L && most < divisor then
+        let fits =
+            others.IsEmpty
+            || (match range rest with
+                | ValueSome(struct (low, high)) -> low >= 0L && high < divisor
+                | ValueNone -> false)
+
+        if List.forall whole a.Vars && a.Constant >= 0L && fits then
             let quotient =
                 {
                     Constant = a.Constant / divisor
@@ -105,20 +112,24 @@ module Coordinate =
                     Vars = a.Vars |> List.map (fun (v, c) -> v, c / divisor)
                 }
 
-            Some(quotient, { Constant = a.Constant % divisor; Loops = others; Vars = [] })
+            Some(quotient, rest)
         else
             None
 
-    /// Quotient and remainder by a positive number.
-    let divide (e: Emitter) (a: Address) (divisor: int64) : struct (Address * Address) =
+    let private divideWithin range (e: Emitter) (a: Address) (divisor: int64) : struct (Address * Address) =
         if divisor = 1L then
             struct (a, Address.Of 0L)
         else
-            match exact a divisor with
+            match exact range a divisor with
             | Some(q, r) -> struct (q, r)
             | None ->
                 let n, d = operand e a, e.Int(ScalarType.I32, divisor)
                 struct (ofOperand (e.Op(Arith.Div, n, d)), ofOperand (e.Op(Arith.Rem, n, d)))
+
+    let private unknown (_: Address) : struct (int64 * int64) voption = ValueNone
+
+    /// Quotient and remainder by a positive number.
+    let divide (e: Emitter) (a: Address) (divisor: int64) : struct (Address * Address) = divideWithin unknown e a divisor
 
     /// Row-major position of coordinates.
     let flatten (shape: int[]) (coordinates: Address[]) =
@@ -133,8 +144,8 @@ module Coordinate =
     let private mayLeave (a: Address) =
         not a.Vars.IsEmpty || a.Loops |> List.exists (fun (v, _) -> v.Kind = LoopKind.Lane)
 
-    /// Coordinates of a row-major position.
-    let unflatten (e: Emitter) (shape: int[]) (flat: Address) : Address[] =
+    /// Coordinates of a row-major position, where the ranges of some coordinates are known.
+    let unflattenWithin range (e: Emitter) (shape: int[]) (flat: Address) : Address[] =
         let result = Array.create shape.Length (Address.Of 0L)
         let mutable rest = flat
 
@@ -142,10 +153,10 @@ module Coordinate =
             let divisor = int64 shape[axis]
 
             // quotients lead far away: what lies outside is brought inside before it is divided
-            if divisor > 1L && mayLeave rest && (exact rest divisor).IsNone then
+            if divisor > 1L && mayLeave rest && (exact range rest divisor).IsNone then
                 rest <- ofOperand (clamp e (Array.fold (*) 1 (Array.take (axis + 1) shape) - 1) (operand e rest))
 
-            let struct (q, r) = divide e rest divisor
+            let struct (q, r) = divideWithin range e rest divisor
             result[axis] <- r
             rest <- q
 
@@ -153,3 +164,6 @@ module Coordinate =
             result[0] <- rest
 
         result
+
+    /// Coordinates of a row-major position.
+    let unflatten (e: Emitter) (shape: int[]) (flat: Address) : Address[] = unflattenWithin unknown e shape flat

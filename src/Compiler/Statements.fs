@@ -26,6 +26,7 @@ type Statements(context: Context, values: Values) =
 
     member _.Sequential(scope: Scope, name, from: int64, upTo, body: Scope -> Address -> unit) =
         let variable = LoopVar(name, LoopKind.Sequential)
+        values.Runs(variable, from, upTo)
         let inner = scope.Nested variable
         body inner (Address.Of variable)
 
@@ -41,12 +42,8 @@ type Statements(context: Context, values: Values) =
         )
 
     member _.Lanes(scope: Scope, name, count, body: Scope -> Address -> unit) =
-        let variable =
-            match count with
-            | Bound.Fixed n -> LoopVar(name, LoopKind.Lane, n)
-            | Bound.Extent _
-            | Bound.Computed _ -> LoopVar(name, LoopKind.Lane)
-
+        let variable = LoopVar(name, LoopKind.Lane)
+        values.Runs(variable, 0L, count)
         let inner = scope.Nested variable
         body inner (Address.Of variable)
 
@@ -89,6 +86,18 @@ type Statements(context: Context, values: Values) =
         else
             loops scope env start.Length start
 
+    /// Every coordinate of a shape that some nodes have, in loops that are parted where what the nodes read changes.
+    member s.ForEachPart(scope: Scope, env: Point, ofNodes: int list, body: Scope -> Point -> Address[] -> unit) =
+        let shape = nodes[ofNodes.Head].Shape
+
+        match Borders.parts graph context.Schedule.Strategies ofNodes with
+        | Some(axis, borders) when Build.size shape > Strategy.unrolled ->
+            for first, last in List.pairwise borders do
+                let shift (c: Address[]) = Array.updateAt axis (c[axis] + Address.Of(int64 first)) c
+                let part = Array.updateAt axis (last - first) shape
+                s.ForEach(scope, env, part, None, false, (fun inner env c -> body inner env (shift c)))
+        | _ -> s.ForEach(scope, env, shape, None, false, body)
+
     /// Keeps a value: in a register if its place is known now, in memory if anyone needs it there.
     member _.Keep(scope: Scope, env: Point, n: Node, coordinates: Address[], value: Operand) =
         let flat = Coordinate.flatten n.Shape coordinates
@@ -109,18 +118,15 @@ type Statements(context: Context, values: Values) =
 
     member _.Add(scope: Scope, variable: Var, op: ReduceOp, value: Operand) =
         let e = scope.Emitter
-        let now = e.Copy variable
+        let now = Operand.Var variable
 
-        let next =
-            match op, e.ProductOf value with
-            | ReduceOp.Sum, Some(p, q) -> e.Fma(p, q, now)
-            | ReduceOp.Sum, None -> e.Add(now, value)
-            | ReduceOp.Product, _ -> e.Mul(now, value)
-            // a NaN term is passed over, in any order
-            | ReduceOp.Max, _ -> e.Max(value, now)
-            | ReduceOp.Min, _ -> e.Min(value, now)
-
-        e.Append(Assign(variable, next))
+        match op, e.ProductOf value with
+        | ReduceOp.Sum, Some(p, q) -> e.Update(variable, Arith.Fma, p, q, now)
+        | ReduceOp.Sum, None -> e.Update(variable, Arith.Add, now, value)
+        | ReduceOp.Product, _ -> e.Update(variable, Arith.Mul, now, value)
+        // a NaN term is passed over, in any order
+        | ReduceOp.Max, _ -> e.Update(variable, Arith.Max, value, now)
+        | ReduceOp.Min, _ -> e.Update(variable, Arith.Min, value, now)
 
     /// Coordinates of an operand: those of the result with those of the reduced axes put in.
     member _.Merge(rank: int, reduced: int[], outer: Address[], inner: Address[]) =
@@ -212,7 +218,7 @@ type Statements(context: Context, values: Values) =
                 s.Add(inner, total, op, Operand.Var part[0])
         )
 
-        scope.Emitter.Copy total
+        Operand.Var total
 
     /// Appends a lane reduction of terms computed in `body`. `around` are the loops between the scope and the body, with the scopes
     /// of what stands in each.
@@ -312,7 +318,7 @@ type Statements(context: Context, values: Values) =
                 fun inner env coordinates -> s.Add(inner, total, op, s.Term(inner, item, env, n, outer, coordinates))
             )
 
-            scope.Emitter.Copy total
+            Operand.Var total
 
     /// The axis of a contraction's result along which several elements are computed at once, each with an accumulator, so that what
     /// they share is loaded once: an axis of the operand that is the same in all lanes.
@@ -350,7 +356,7 @@ type Statements(context: Context, values: Values) =
                 total)
 
         nest scope env (fun inner env k -> totals |> Array.iteri (fun r total -> s.Add(inner, total, op, term inner env r k)))
-        Array.iter2 (fun c total -> keep scope env c (scope.Emitter.Copy total)) elements totals
+        Array.iter2 (fun c total -> keep scope env c (Operand.Var total)) elements totals
 
     /// Long contractions are taken in parts, all elements a part: what the lanes hold of one part stays in the first cache. The number
     /// of parts, and their length; what is left is one more.
@@ -454,7 +460,7 @@ type Statements(context: Context, values: Values) =
 
     /// Whether a value's elements lie in one row like those of all that it is computed from: then one coordinate may run through
     /// several axes.
-    member private s.IsRow(n: Node) : bool =
+    member s.IsRow(n: Node) : bool =
         n.Indices.Length = 0
         && Strategy.isElementwise n.Op
         && n.Inputs
@@ -469,7 +475,7 @@ type Statements(context: Context, values: Values) =
                | _ when operand.Shape <> n.Shape || operand.Indices.Length > 0 -> false
                | _ -> context.Schedule.Strategies[i] = Strategy.Placed || s.IsRow operand)
 
-    member s.EmitElementwise(scope, item, env, n: Node, leading) =
+    member s.EmitElementwise(scope: Scope, item, env: Point, n: Node, leading: Address option) =
         let rank = n.Shape.Length
 
         // short axes make one that is worth lanes
@@ -482,22 +488,30 @@ type Statements(context: Context, values: Values) =
             else
                 n.Shape
 
-        s.ForEach(
-            scope,
-            env,
-            shape,
-            leading,
-            false,
-            fun inner env c ->
-                let value =
-                    if Strategy.isElementwise n.Op then
-                        values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
-                    else
-                        // a copy of what is viewed
-                        values.View(inner, item, env, n, c)
+        let emit (inner: Scope) (env: Point) (c: Address[]) =
+            let value =
+                if Strategy.isElementwise n.Op then
+                    values.Elementwise(inner, n, (fun k -> values.Read(inner, item, env, n.Inputs[k], c)))
+                else
+                    // a copy of what is viewed
+                    values.View(inner, item, env, n, c)
 
-                s.Keep(inner, env, n, c, value)
-        )
+            s.Keep(inner, env, n, c, value)
+
+        if leading.IsNone && shape = n.Shape then
+            s.ForEachPart(scope, env, [ n.Id ], emit)
+        else
+            s.ForEach(scope, env, shape, leading, false, emit)
+
+    /// Values of one shape, element by element: what one reads of another is in a register.
+    member _.EmitPointwise(scope: Scope, items: (Item * Node) seq, env: Point, c: Address[]) =
+        for item, n in items do
+            let value = values.Elementwise(scope, n, (fun k -> values.Read(scope, item, env, n.Inputs[k], c)))
+            scope.RememberAt(n.Id, c, value)
+
+            match context.Storage.TryGetValue n.Id with
+            | true, storage -> scope.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
+            | _ -> ()
 
     /// The elements of a kernel, at most some of them at once. Large kernels take their rows in a loop.
     member s.Taps(scope: Scope, rows: int, columns: int, most: int, body: Scope -> Address[][] -> unit) =

@@ -188,12 +188,35 @@ module Strategy =
 
         distance
 
+    /// Slices of what one loop's steps compute that another loop's steps read: a copy of the slice is kept for them, not all of it.
+    let private keptSlices (graph: Graph) (roles: Roles) : Set<int> =
+        let onCycle k (n: int) = roles.Cycle[k].Contains n
+
+        graph.Nodes
+        |> Seq.filter (fun n ->
+            match n.Op with
+            | Op.Slice _ ->
+                let source = graph.Nodes[n.Inputs[0]]
+
+                let isElsewhere u =
+                    Seq.exists (fun k -> onCycle k u && not (onCycle k source.Id)) (seq { 0 .. roles.Cycle.Length - 1 })
+
+                not (isView source.Op)
+                && n.Count > unrolled
+                && 2 * n.Count <= source.Count
+                && Seq.exists (fun k -> onCycle k source.Id) (seq { 0 .. roles.Cycle.Length - 1 })
+                && roles.Users[n.Id] |> Array.exists isElsewhere
+            | _ -> false)
+        |> Seq.map (fun n -> n.Id)
+        |> Set.ofSeq
+
     /// `forced` nodes are placed whatever they are: outputs, and copies that carried values are taken from.
     let choose (graph: Graph) (roles: Roles) (products: HashSet<int>) (forced: int -> bool) : Strategy[] =
         let needs = needsMemory graph roles
         let laidOut = laidOut graph roles products
         let windowed = windowed graph
-        let forced n = forced n || laidOut.Contains n || windowed.Contains n
+        let kept = keptSlices graph roles
+        let forced n = forced n || laidOut.Contains n || windowed.Contains n || kept.Contains n
 
         let reducesIndices (n: Node) =
             match n.Op with
@@ -202,14 +225,17 @@ module Strategy =
 
         let onCycle n = roles.Cycle |> Array.exists (fun c -> c.Contains n)
 
+        /// Reads each element of its operand once: elementwise, or a reduction over axes.
+        let readsOnce (reader: Node) (n: Node) =
+            reader.Indices = n.Indices
+            && (match reader.Op with
+                | Op.Reduce(_, _, []) -> true
+                | op -> isElementwise op && reader.Count = n.Count)
+
         // what is off a scan's cycle is not drawn into its loop, unless it costs next to nothing
-        let onlyElementwiseReader (n: Node) =
+        let onlyReadOnce (n: Node) =
             match roles.Users[n.Id] with
-            | [| u |] ->
-                isElementwise graph.Nodes[u].Op
-                && graph.Nodes[u].Indices = n.Indices
-                && graph.Nodes[u].Count = n.Count
-                && (isCheap n || onCycle n.Id || not (onCycle u))
+            | [| u |] -> readsOnce graph.Nodes[u] n && (isCheap n || onCycle n.Id || not (onCycle u))
             | _ -> false
 
         let strategies = Array.create graph.Nodes.Length Strategy.Placed
@@ -260,7 +286,7 @@ module Strategy =
                            Roles.eliminated graph (fun _ -> -1) graph.Nodes[u]
                            |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
-                if onlyReduced || onlySteps n || isNear n || (n.Count > unrolled && onlyElementwiseReader n) then
+                if onlyReduced || onlySteps n || isNear n || (n.Count > unrolled && onlyReadOnce n) then
                     strategies[n.Id] <- Strategy.Inline
 
         strategies

@@ -51,6 +51,23 @@ type Values(context: Context) =
             | Op.DynamicUpdate -> false
             | _ -> true)
 
+    /// The first and the last value of loops that run from number to number.
+    let ranges = Dictionary<LoopVar, struct (int64 * int64)>(HashIdentity.Reference)
+
+    /// The least and the greatest value of a coordinate, if they are known.
+    let rangeOf (a: Address) : struct (int64 * int64) voption =
+        if a.Vars.IsEmpty && a.Loops |> List.forall (fun (v, _) -> ranges.ContainsKey v) then
+            let mutable low, high = a.Constant, a.Constant
+
+            for v, c in a.Loops do
+                let struct (first, last) = ranges[v]
+                low <- low + min (c * first) (c * last)
+                high <- high + max (c * first) (c * last)
+
+            ValueSome(struct (low, high))
+        else
+            ValueNone
+
     let constantFlat (shape: int[]) (coordinates: Address[]) =
         let mutable flat, known = 0L, true
 
@@ -72,6 +89,7 @@ type Values(context: Context) =
         | Some(Key.Within i) -> Some i
         | Some(Key.Kernel _)
         | Some(Key.Elements _)
+        | Some(Key.Pointwise _)
         | Some(Key.Panels _)
         | Some(Key.Products _)
         | Some(Key.Reducing _)
@@ -81,6 +99,7 @@ type Values(context: Context) =
         match item.Key with
         | Some(Key.Kernel _)
         | Some(Key.Elements _)
+        | Some(Key.Pointwise _)
         | Some(Key.Panels _)
         | Some(Key.Products _)
         | Some(Key.Reducing _) -> true
@@ -143,6 +162,14 @@ type Values(context: Context) =
 
     member _.NeedOf(n, reader, env) = need n reader env
 
+    /// Notes how far a loop runs, so that tests of its positions are decided now.
+    member _.Runs(variable: LoopVar, from: int64, upTo: Bound) =
+        match upTo with
+        | Bound.Fixed n when n > from -> ranges[variable] <- struct (from, n - 1L)
+        | Bound.Fixed _
+        | Bound.Extent _
+        | Bound.Computed _ -> ()
+
     /// The value of a node's element at a point.
     member v.Read(scope: Scope, item: Item, env: Point, n: int, coordinates: Address[]) : Operand =
         match context.Schedule.Strategies[n] with
@@ -152,7 +179,11 @@ type Values(context: Context) =
     member private v.ReadPlaced(scope, item, env, n, coordinates) =
         let rebound = n.Indices |> Array.exists env.Rebound.Contains
         let flat = constantFlat n.Shape coordinates
-        let known = if rebound || flat < 0 then ValueNone else scope.Recall(n.Id, flat)
+
+        let known =
+            if rebound then ValueNone
+            elif flat < 0 then scope.RecallAt(n.Id, coordinates)
+            else scope.Recall(n.Id, flat)
 
         match known, n.Op with
         | ValueSome value, _ -> value
@@ -268,18 +299,15 @@ type Values(context: Context) =
             let leading (x: 'x[]) = Array.take (x.Length - stay) x
 
             Array.append
-                (Coordinate.unflatten scope.Emitter (leading from) (Coordinate.flatten (leading into) (leading c)))
+                (Coordinate.unflattenWithin rangeOf scope.Emitter (leading from) (Coordinate.flatten (leading into) (leading c)))
                 (Array.skip (c.Length - stay) c)
 
     /// Tests low ≤ c < high for a coordinate; None if it is known to hold.
     member private _.Within(e: Emitter, c: Address, low: int, high: int, length: int) : Operand option =
-        match c.TryConstant with
-        | Some k ->
-            if k >= int64 low && k < int64 high then
-                None
-            else
-                Some(e.Int(ScalarType.Bool, 0L))
-        | None ->
+        match rangeOf c with
+        | ValueSome(struct (first, last)) when first >= int64 low && last < int64 high -> None
+        | ValueSome(struct (first, last)) when last < int64 low || first >= int64 high -> Some(e.Int(ScalarType.Bool, 0L))
+        | _ ->
             let position = Coordinate.operand e c
 
             let above =
@@ -300,9 +328,10 @@ type Values(context: Context) =
             | None, b -> b
 
     member private _.Clamped(e: Emitter, c: Address, low: int, size: int) =
-        match c.TryConstant with
-        | Some k -> Address.Of(max 0L (min (int64 (size - 1)) (k - int64 low)))
-        | None -> Coordinate.ofOperand (Coordinate.clamp e (size - 1) (Coordinate.operand e (c + Address.Of(int64 -low))))
+        match c.TryConstant, rangeOf c with
+        | Some k, _ -> Address.Of(max 0L (min (int64 (size - 1)) (k - int64 low)))
+        | None, ValueSome(struct (first, last)) when first >= int64 low && last < int64 (low + size) -> c + Address.Of(int64 -low)
+        | None, _ -> Coordinate.ofOperand (Coordinate.clamp e (size - 1) (Coordinate.operand e (c + Address.Of(int64 -low))))
 
     member private v.ReadPad(scope: Scope, item, env, n, low, c) =
         let e = scope.Emitter
@@ -340,10 +369,14 @@ type Values(context: Context) =
         let starts = sizes |> Array.scan (+) 0
         let part k at = v.Read(scope, item, env, n.Inputs[k], Array.updateAt axis at c)
 
-        match c[axis].TryConstant with
-        | Some at ->
-            let k = Seq.findIndex (fun k -> at < int64 starts[k + 1]) (seq { 0 .. sizes.Length - 1 })
-            part k (Address.Of(at - int64 starts[k]))
+        let only =
+            match rangeOf c[axis] with
+            | ValueSome(struct (first, last)) ->
+                Seq.tryFindIndex (fun k -> int64 starts[k] <= first && last < int64 starts[k + 1]) (seq { 0 .. sizes.Length - 1 })
+            | ValueNone -> None
+
+        match only with
+        | Some k -> part k (c[axis] + Address.Of(int64 -starts[k]))
         | None ->
             let position = Coordinate.operand e c[axis]
             let values = sizes |> Array.mapi (fun k size -> part k (v.Clamped(e, c[axis], starts[k], size)))

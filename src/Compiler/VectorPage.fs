@@ -19,7 +19,8 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         body
         |> List.forall (fun s ->
             match s with
-            | Let(v, op, _) ->
+            | Let(v, op, _)
+            | Update(v, op, _) ->
                 see v
 
                 (match op with
@@ -79,7 +80,8 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
             statements
             |> List.sumBy (fun s ->
                 match s with
-                | Assign(v, _) when v.Varies -> 1
+                | Assign(v, _)
+                | Update(v, _, _) when v.Varies -> 1
                 | _ -> 0)
 
         body
@@ -90,6 +92,9 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
                 | When(_, b) -> max most (accumulators b)
                 | _ -> most)
             0
+
+    /// Statements in a row of which processors overlap several turns by themselves, where no turn waits for the one before.
+    let independent = 16
 
     let vector () = Option.get dialect.Vector
 
@@ -116,6 +121,12 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         | Operand.Var _
         | Operand.Float _
         | Operand.Int _ -> broadcast o.Type (page.Scalar o)
+
+    /// An operation on the vectors with this number.
+    let applied k op (args: Operand[]) =
+        let isShiftCount i = (op = Arith.ShiftLeft || op = Arith.ShiftRight) && i = 1
+        let operands = args |> Array.mapi (fun i a -> if isShiftCount i then dialect.Literal a else operand k a)
+        vector().Op op (Page.TypeOf(op, args)) operands
 
     /// The positions of lanes that do not lie side by side.
     let lanePositions (lane: LoopVar) first (a: Address) k =
@@ -207,10 +218,12 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
 
     /// How many vectors side by side a body leaves registers for, and a method that is small enough to be optimised.
     member _.CopiesOf(body) =
-        let byRegisters = accumulatorRegisters () / max 1 (accumulators body)
+        let assigned = accumulators body
+        let byRegisters = accumulatorRegisters () / max 1 assigned
         let run, all = longestRun body, VectorPage.Size body
 
-        (if run <= 90 && all <= 300 then 4
+        (if assigned = 0 && run >= independent then 1
+         elif run <= 90 && all <= 300 then 4
          elif run <= 200 && all <= 600 then 2
          else 1)
         |> min byRegisters
@@ -246,12 +259,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         let v = vector ()
 
         match s with
-        | Let(x, op, args) when x.Varies ->
-            let shiftCount i = (op = Arith.ShiftLeft || op = Arith.ShiftRight) && i = 1
-
-            let operands = args |> Array.mapi (fun i a -> if shiftCount i then dialect.Literal a else operand k a)
-
-            page.Line $"var {copy x k} = {v.Op op (Page.TypeOf(op, args)) operands};"
+        | Let(x, op, args) when x.Varies -> page.Line $"var {copy x k} = {applied k op args};"
         | Read(x, loop) when obj.ReferenceEquals(loop, lane) ->
             page.Line($"var {copy x k} = " + v.Count x.Type $"(int)({page.LoopName lane} + {k * lanes})" + ";")
         | Load(x, b, a) when x.Varies -> page.Line $"var {copy x k} = {vectorLoad lane lanes k x b a};"
@@ -262,6 +270,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         | Store(b, a, value) when followsLane lane a -> vectorStore lane lanes k b a value
         | Declare(x, init) when x.Varies -> page.Line $"{v.Type(vectorType x.Type)} {copy x k} = {operand k init};"
         | Assign(x, value) when x.Varies -> page.Line $"{copy x k} = {operand k value};"
+        | Update(x, op, args) when x.Varies -> page.Line $"{copy x k} = {applied k op args};"
         | Philox(words, inputs) when words[0].Varies ->
             for w in words do
                 page.Line $"{v.Type ScalarType.U32} {copy w k};"
@@ -277,6 +286,7 @@ type VectorPage(dialect: Dialect, page: Page, lanesAllowed: bool) =
         | Store _
         | Declare _
         | Assign _
+        | Update _
         | Philox _ ->
             if k = 0 then
                 page.Statement s

@@ -108,6 +108,10 @@ module Verify =
                     read (Operand.Var v)
                     read value
                     sameType name v.Type value.Type
+                | Update(v, op, args) ->
+                    read (Operand.Var v)
+                    Array.iter read args
+                    sameType name v.Type (Fold.resultType op args)
                 | Philox(words, inputs) ->
                     Array.iter read inputs
                     Array.iter define words

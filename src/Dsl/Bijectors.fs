@@ -272,9 +272,33 @@ type Transformed internal (name: string, from: Distribution, map: Bijector, shap
             Some(square slope * v)
         | Statistic.Entropy, Some h -> Some(h + map.LogDeterminant(Build.fill from.Shape (number h 0.0)))
 
-    override _.LogDensity y =
-        let x = map.Inverse y
-        from.LogDensity x - map.LogDeterminant x
+    /// Which elements of a value are inside the map's image, with a value that stands in for those outside; none where all are. Upper edges,
+    /// and both of an interval, count as inside: draws are rounded to them.
+    static member private Inside(support: Support, y: Tensor) : (Tensor * Tensor) option =
+        let n = number y
+        let most = n 1e30
+
+        match support with
+        | Support.Positive -> Some(less (n 0.0) y, n 1.0)
+        | Support.UnitInterval -> Some(both (less (n 0.0) y) (atMost y (n 1.0)), n 0.5)
+        | Support.Interval(low, high) ->
+            let middle = 0.5 * larger -most low + 0.5 * smaller most high
+            Some(both (atMost low y) (atMost y high), middle)
+        | Support.Real
+        | Support.Simplex
+        | Support.Integers _
+        | Support.Binary
+        | Support.OneHot
+        | Support.Point -> None
+
+    override d.LogDensity y =
+        let density (y: Tensor) =
+            let x = map.Inverse y
+            from.LogDensity x - map.LogDeterminant x
+
+        match Transformed.Inside(d.Support, y) with
+        | None -> density y
+        | Some(inside, middle) -> all (where inside (Build.fill y.Shape (number y 0.0))) + density (Build.select inside y middle)
 
     override _.Draw d = map.Forward(from.Draw d)
 

@@ -142,7 +142,8 @@ module EvidenceBound =
         )
 
     let private summands (o: Objective) (pair: Paired) : Term list =
-        Terms.ofPair (o.SampledDivergences || o.Order <> 1.0) o.Balance pair |> Terms.sumOut o.Beta pair
+        Summands.ofPair (o.SampledDivergences || o.Order <> 1.0) o.Balance pair
+        |> Summands.sumOut o.Beta pair
 
     /// Derives the bound of a model and its guide where the program stands: plates that are open there stay free. Masks and scales are those
     /// of the model; a guide's do not count.
@@ -156,7 +157,7 @@ module EvidenceBound =
 
             if pair.Enumerated.Count > 0 then
                 let formal = Pairing.trace true o.Samples o.Estimators model guide c
-                summands o formal |> List.iter (Terms.expected formal >> ignore)
+                summands o formal |> List.iter (Summands.expected formal >> ignore)
 
             for site in pair.Sites do
                 c.Trace.Claim(site.Path, site.Location)
@@ -164,9 +165,9 @@ module EvidenceBound =
 
             let terms = summands o pair
 
-            let expected = terms |> List.map (Terms.expected pair)
+            let expected = terms |> List.map (Summands.expected pair)
 
-            let totals = expected |> List.map (fun t -> t, Terms.sum t.Own t.Value)
+            let totals = expected |> List.map (fun t -> t, Terms.sum t.Own t.Scaled)
 
             let logWeight =
                 totals

@@ -40,6 +40,8 @@ module Calculus =
     let rec private linearise (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (seeds: Tensor[]) : Tensor[] =
         let order = Traverse.postOrderUntil (Seq.append held inputs) outputs
         let moves = Tangents.moving order inputs
+        // values that are computed alike move alike: with one tangent for all of them their cotangents are added up before they go on
+        let firstOf = Sameness.first order (Seq.append held inputs)
         let carried = Dictionary<Scan, FreeIndex[][]>(HashIdentity.Reference)
 
         let ofPrimitive x tangents = Tangents.rule (fun y xs ts -> (linearise held [| y |] xs ts)[0]) x tangents
@@ -62,8 +64,9 @@ module Calculus =
                     let members = [| 0 .. s.Inits.Length - 1 |] |> Array.filter (fun k -> moves.Contains s.Carries[k])
                     let inits = members |> Array.map (fun k -> Tangents.orZeros s.Inits[k] (tangentOf s.Inits[k]))
 
-                    if not (carried.ContainsKey s) then
-                        carried[s] <- inits |> Array.map (fun x -> x.Indices)
+                    // where it starts from may vary over more than in an earlier walk: another loop's last values
+                    let before = carried.GetValueOrDefault(s, Array.create inits.Length [||])
+                    carried[s] <- Array.map2 (fun indices (x: Tensor) -> union [ indices; x.Indices ]) before inits
 
                     let t = twin s s.Backward members inits carried[s]
                     twins[s] <- t
@@ -73,6 +76,7 @@ module Calculus =
                 if moves.Contains x && not (tangents.ContainsKey x) then
                     tangents[x] <-
                         match x.Op with
+                        | _ when not (obj.ReferenceEquals(firstOf x, x)) -> tangentOf (firstOf x)
                         | Op.Carry(s, k) -> let t = twinOf s in t.Carries[t.Number[k]]
                         | Op.Final(s, k) -> (twinOf s).Final k
                         | _ ->

@@ -59,6 +59,7 @@ type Beta private (p: Tensor list) =
 
     override _.LogDensity x =
         let inside = both (atMost (number x 0.0) x) (atMost x (number x 1.0))
+        let x = Build.select inside x (number x 0.5)
         all (where inside (weigh (a - 1.0) (log x) + weigh (b - 1.0) (log1p -x) - Special.logBeta a b))
 
     override _.Draw d =

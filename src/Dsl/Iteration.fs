@@ -10,7 +10,8 @@ module Iteration =
         condition
 
     /// Takes steps while a condition holds, at most `limit` of them: each value of a plate stops for itself. What is carried keeps its
-    /// last value from then on, so derivatives are those of the steps taken. Finals, and the number of steps taken (i32).
+    /// last value from then on, so derivatives are those of the steps taken; all `limit` steps are computed. Finals, and the number of
+    /// steps taken (i32).
     let boundedWhile (limit: int) (start: Tensor[]) (condition: Tensor[] -> Tensor) (step: Tensor[] -> Tensor[]) : Tensor[] * Tensor =
         if limit < 1 then
             Fail.model $"A loop has a limit of {limit} steps." "Allow at least one."

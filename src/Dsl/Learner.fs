@@ -151,11 +151,11 @@ type LearnerContext internal (builder: ProgramBuilder, mode: LearnerMode, data: 
     member c.Maximise(bound: Prob<EvidenceBound>, optimizer: Optimizer) : EvidenceBound =
         c.Ascend(bound, optimizer, [], fun x -> x / c.Total)
 
+    /// The data of the batch, of which one is written, for models with global variables.
+    member _.Of(datum: 'D) : Data<'D> = Data(data, datum, total)
+
     /// The data of the batch as a plate within a model or a guide, whose log-densities count for all data: N/B times.
-    member c.Plate(body: Prob<'T>) : Prob<'T> =
-        Prob.plate data body
-        |> Handle.scale (c.Total / Build.convert DType.F32 (Structure.extent data))
-        |> Prob.map (fun p -> p.Value)
+    member c.Plate(body: Prob<'T>) : Prob<'T> = (c.Of()).Plate(fun () -> body)
 
 /// A learner: a function from a state and a batch to the next state and metrics. The state is the parameters that it reads, what
 /// optimisers keep, and a record of one's own.

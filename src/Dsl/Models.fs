@@ -3,6 +3,60 @@ namespace Inference
 open System
 open System.Runtime.InteropServices
 
+/// What definitions of models and guides check.
+[<RequireQualifiedAccess>]
+module internal Definition =
+    let private zeros = Array.create 2 (Build.scalar DType.U32 0.0)
+
+    /// The space of two tensors.
+    let both (first: TensorInput) (second: TensorInput) : Space =
+        {
+            Name = $"{first.Name} and {second.Name}"
+            Leaves = Array.append first.Space.Leaves second.Space.Leaves
+        }
+
+    /// A program of a datum, traced once so that what is wrong is found where it is defined.
+    let ofDatum (name: string) (datum: Space) (program: 'D -> Prob<'T>) : 'T =
+        Fail.within name (fun () ->
+            let data = FreeIndex("data", Extent.Fixed 2, IndexKind.Plate)
+            let x = Learner<'D>.Read(ProgramBuilder name, datum, data)
+            fst (Prob.draw zeros zeros [ data ] [] (program x)))
+
+    /// The same of a program of all data.
+    let ofData (name: string) (datum: Space) (program: Data<'D> -> Prob<'T>) : 'T =
+        Fail.within name (fun () ->
+            let data = FreeIndex("data", Extent.Fixed 2, IndexKind.Plate)
+            let x = Learner<'D>.Read(ProgramBuilder name, datum, data)
+            fst (Prob.draw zeros zeros [] [] (program (Data(data, x, lazy (Build.scalar DType.F32 2.0))))))
+
+    /// A program that was traced once, its result not used.
+    let traced name datum (program: 'D -> Prob<'T>) : 'D -> Prob<unit> =
+        ofDatum name datum program |> ignore
+        program >> Prob.map ignore
+
+    let tracedOfData name datum (program: Data<'D> -> Prob<'T>) : Data<'D> -> Prob<unit> =
+        ofData name datum program |> ignore
+        program >> Prob.map ignore
+
+    let ofOrderOne (objective: Objective) : Objective =
+        let objective = if isNull objective then Objective.Elbo() else objective
+
+        if objective.Order <> 1.0 then
+            Fail.model
+                $"An evidence lower bound has order 1; the objective has {objective.Order}."
+                "Use Bound, or ImportanceWeighted or Renyi."
+
+        objective
+
+    let requireSameDatum (model: string) (datum: Space) (guide: string) (ofGuide: Space) =
+        let text (s: Space) =
+            s.Leaves |> Array.map (fun l -> l.Path + Fail.shape l.Shape) |> String.concat ", "
+
+        if text datum <> text ofGuide then
+            Fail.model
+                $"The model \"{model}\" is one of {text datum}; the guide \"{guide}\" reads {text ofGuide}."
+                "Define both for the same datum."
+
 /// The guide of a model of one datum: a program that draws the model's latent sites, knowing the datum.
 [<Sealed>]
 type Guide<'D> internal (name: string, datum: Space, program: 'D -> Prob<unit>) =
@@ -18,13 +72,7 @@ type Guide<'D> internal (name: string, datum: Space, program: 'D -> Prob<unit>) 
 type VariationalModel<'D> internal (model: Model<'D>, guide: Guide<'D>, objective: Objective) =
     let bound datum = EvidenceBound.derive objective (model.Of datum) (guide.Of datum)
 
-    let explanation =
-        Fail.within model.Name (fun () ->
-            let data = FreeIndex("data", Extent.Fixed 2, IndexKind.Plate)
-            let datum = Learner<'D>.Read(ProgramBuilder model.Name, model.Datum, data)
-            let zero = Build.scalar DType.U32 0.0
-            let found, _ = Prob.draw [| zero; zero |] [| zero; zero |] [ data ] [] (bound datum)
-            found.Explanation)
+    let explanation = (Definition.ofDatum model.Name model.Datum bound).Explanation
 
     member _.Model: Model<'D> = model
     member _.Guide = guide
@@ -56,14 +104,7 @@ and [<Sealed>] GuidedModel<'D> internal (model: Model<'D>, guide: Guide<'D>) =
 
     /// The evidence lower bound: of one draw for each datum, or as an objective of order 1 says.
     member g.Elbo([<Optional; DefaultParameterValue(null: Objective)>] objective: Objective) : VariationalModel<'D> =
-        let objective = if isNull objective then Objective.Elbo() else objective
-
-        if objective.Order <> 1.0 then
-            Fail.model
-                $"An evidence lower bound has order 1; the objective has {objective.Order}."
-                "Use Bound, or ImportanceWeighted or Renyi."
-
-        g.Bound objective
+        g.Bound(Definition.ofOrderOne objective)
 
     /// The importance-weighted bound of so many samples, at least 2.
     member g.ImportanceWeighted(samples: int) : VariationalModel<'D> = g.Bound(Objective.ImportanceWeighted samples)
@@ -81,68 +122,5 @@ and [<Sealed>] Model<'D> internal (name: string, datum: Space, program: 'D -> Pr
 
     /// The model with a guide for the same datum.
     member m.With(guide: Guide<'D>) : GuidedModel<'D> =
-        let text (s: Space) =
-            s.Leaves |> Array.map (fun l -> l.Path + Fail.shape l.Shape) |> String.concat ", "
-
-        if text datum <> text guide.Datum then
-            Fail.model
-                $"The model \"{name}\" is one of {text datum}; the guide \"{guide.Name}\" reads {text guide.Datum}."
-                "Define both for the same datum."
-
+        Definition.requireSameDatum name datum guide.Name guide.Datum
         GuidedModel<'D>(m, guide)
-
-module private Definition =
-    /// The space of two tensors.
-    let both (first: TensorInput) (second: TensorInput) : Space =
-        {
-            Name = $"{first.Name} and {second.Name}"
-            Leaves = Array.append first.Space.Leaves second.Space.Leaves
-        }
-
-    /// A program, traced once so that what is wrong is found where it is defined.
-    let traced (name: string) (datum: Space) (program: 'D -> Prob<'T>) : 'D -> Prob<unit> =
-        let program = program >> Prob.map ignore
-        let data = FreeIndex("data", Extent.Fixed 2, IndexKind.Plate)
-        let zero = Build.scalar DType.U32 0.0
-
-        Fail.within name (fun () ->
-            let x = Learner<'D>.Read(ProgramBuilder name, datum, data)
-            Prob.draw [| zero; zero |] [| zero; zero |] [ data ] [] (program x) |> ignore)
-
-        program
-
-/// Models of one datum.
-[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
-module Model =
-    /// A model of a datum: a tensor or a record of tensors. Called once for each program; must be pure.
-    let define (name: string) (program: 'D -> Prob<'T>) : Model<'D> =
-        let datum = Record.space<'D>()
-        Model<'D>(name, datum, Definition.traced name datum program)
-
-    /// A model of a datum that is one tensor of a stated shape.
-    let defineTensor (name: string) (datum: TensorInput) (program: Tensor -> Prob<'T>) : Model<Tensor> =
-        Model<Tensor>(name, datum.Space, Definition.traced name datum.Space program)
-
-    /// A model of a datum that is two tensors of stated shapes, such as an image and its label.
-    let defineTensors (name: string) (first: TensorInput) (second: TensorInput) (program: Tensor -> Tensor -> Prob<'T>) =
-        let datum = Definition.both first second
-        let program (struct (a, b)) = program a b
-        Model<struct (Tensor * Tensor)>(name, datum, Definition.traced name datum program)
-
-/// Guides of models of one datum.
-[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
-module Guide =
-    /// A guide for a datum: a tensor or a record of tensors. Called once for each program; must be pure.
-    let define (name: string) (program: 'D -> Prob<'T>) : Guide<'D> =
-        let datum = Record.space<'D>()
-        Guide<'D>(name, datum, Definition.traced name datum program)
-
-    /// A guide for a datum that is one tensor of a stated shape.
-    let defineTensor (name: string) (datum: TensorInput) (program: Tensor -> Prob<'T>) : Guide<Tensor> =
-        Guide<Tensor>(name, datum.Space, Definition.traced name datum.Space program)
-
-    /// A guide for a datum that is two tensors of stated shapes.
-    let defineTensors (name: string) (first: TensorInput) (second: TensorInput) (program: Tensor -> Tensor -> Prob<'T>) =
-        let datum = Definition.both first second
-        let program (struct (a, b)) = program a b
-        Guide<struct (Tensor * Tensor)>(name, datum, Definition.traced name datum program)

@@ -17,7 +17,15 @@ type Activation private () =
         Func<Tensor, Tensor>(fun x ->
             let zero = Build.scalar x.DType 0.0
             // what exp never sees cannot overflow, nor can its derivative
-            Build.select (Build.binary BinaryOp.Less zero x) x (Build.unary UnaryOp.Expm1 (Build.binary BinaryOp.Min zero x)))
+            let value =
+                Build.select (Build.binary BinaryOp.Less zero x) x (Build.unary UnaryOp.Expm1 (Build.binary BinaryOp.Min zero x))
+
+            // the slope follows from the value, which the next layer keeps: nothing else of this one need be kept for it
+            let slope (y: Tensor) =
+                Build.select (Build.binary BinaryOp.Less zero y) (Build.fill y.Shape (Build.scalar y.DType 1.0)) (y + 1.0)
+
+            let tangent y _ (ts: Tensor[]) = if isNull ts[0] then null else ts[0] * slope y
+            Calculus.withDerivative { Name = "elu"; Tangent = tangent } [| x |] value)
 
     /// x · sigmoid(x): Elfwing et al., 2018.
     static member Silu = Func<Tensor, Tensor>(fun x -> x * Activation.Sigmoid.Invoke x)

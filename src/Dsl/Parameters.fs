@@ -93,6 +93,12 @@ module Parameter =
         if String.IsNullOrWhiteSpace name then
             Fail.model "A parameter has no name." "Name it: checkpoints know parameters by their names."
 
+        // files and results tell the states of optimisers by this
+        if name.StartsWith("optimizer.", StringComparison.Ordinal) then
+            Fail.model
+                $"The parameter \"{name}\" has a name of an optimiser's states."
+                "Call the network something else than \"optimizer\"."
+
         if shape |> Array.exists (fun n -> n < 1) then
             Fail.model $"The parameter \"{name}\" has shape {Fail.shape shape}." "Sizes are at least 1."
 

@@ -5,6 +5,15 @@ open System.Collections.Generic
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 
+/// What masks and scales make of log-weights.
+[<RequireQualifiedAccess>]
+module internal Weights =
+    /// The value where a mask holds, else 0; a mask of null holds everywhere.
+    let masked (mask: Tensor) (x: Tensor) = if isNull mask then x else Build.select mask x (Build.scalar x.DType 0.0)
+
+    /// scale·x; a scale of null is 1.
+    let scaled (scale: Tensor) (x: Tensor) = if isNull scale then x else Build.convert x.DType scale * x
+
 /// A sample or observation that a program made while it was traced.
 type SiteRecord =
     {
@@ -21,16 +30,26 @@ type SiteRecord =
         Times: FreeIndex list
         /// The log-density that is neither masked nor scaled.
         Score: Lazy<Tensor>
-        /// What masks and scales do to a log-density, or to a divergence, of the site.
-        Weighed: Tensor -> Tensor
+        /// The log-density that is masked alone.
+        Masked: Lazy<Tensor>
+        /// Where false, the site does not count; null for everywhere.
+        Mask: Tensor
+        /// What multiplies the log-density; null for 1.
+        Scale: Tensor
     }
+
+    /// What a mask makes of a log-density, or of a divergence, of the site.
+    member s.MaskedBy(x: Tensor) = Weights.masked s.Mask x
+
+    /// What masks and scales do to a log-density, or to a divergence, of the site.
+    member s.Weighed(x: Tensor) = Weights.scaled s.Scale (s.MaskedBy x)
 
 /// A site on its way through handlers, from the innermost to the outermost.
 type SiteRequest =
     {
         Path: string
-        /// The plates and times that the site stands in.
-        Indices: FreeIndex list
+        Plates: FreeIndex list
+        Times: FreeIndex list
         Location: Location
         Distribution: Distribution
         /// The value, or null while nobody has given one.
@@ -43,9 +62,14 @@ type SiteRequest =
         IsHidden: bool
         /// What is drawn is a constant to derivatives, also in its own density.
         IsHeld: bool
+        /// All values of the site at once.
+        IsEnumerated: bool
         /// What the rest of the program sees of the value.
         Pass: Tensor -> Tensor
     }
+
+    /// The plates and times that the site stands in.
+    member r.Indices = r.Plates @ r.Times
 
 /// A factor that a program made while it was traced.
 type FactorRecord =
@@ -54,6 +78,10 @@ type FactorRecord =
         LogWeight: Tensor
         Plates: FreeIndex list
         Times: FreeIndex list
+        /// The same that is masked alone.
+        Masked: Tensor
+        /// What multiplies it; null for 1.
+        Scale: Tensor
     }
 
 /// What a traced program left: its sites, in order, and the sum of its factors.
@@ -110,12 +138,14 @@ type SampleSource =
     /// Fresh draws under a seed (two words) and an outer step (two words).
     | Draw of seed: Tensor[] * step: Tensor[]
     /// Anything: a fixed value, a proposal, a replayed draw.
-    | Choose of (string -> Distribution -> Draws option -> Tensor)
+    | Choose of (SiteRequest -> Tensor)
 
 /// A chain that a program made: what its loop carries, before and after a step, and at the end.
 type ChainRecord =
     {
         Index: FreeIndex
+        /// Of the carried values: the fields of their record.
+        Names: string[]
         Starts: Tensor[]
         Carries: Tensor[]
         Nexts: Tensor[]
@@ -147,6 +177,8 @@ type ProbContext =
         Recorded: Chains
         /// Chains to share; null for none.
         Shared: Chains
+        /// What a step of a chain makes of a value that it hands on, by the chain's index and the number of values that it carries.
+        HandOn: FreeIndex -> int -> Tensor -> Tensor
     }
 
     /// Where a program starts to be traced.
@@ -164,6 +196,7 @@ type ProbContext =
             Scale = null
             Recorded = null
             Shared = null
+            HandOn = fun _ _ x -> x
         }
 
     /// A path as it is within the program that stands here.
@@ -252,7 +285,8 @@ module Prob =
     let private sumOut (c: ProbContext) (x: Tensor) =
         Structure.sum [||] (List.filter (fun i -> not (List.contains i c.Given)) (c.Plates @ c.Times)) x
 
-    let private keyOf (c: ProbContext) path =
+    /// The key of a site's draws, where draws are made.
+    let internal keyOf (c: ProbContext) path =
         match c.Source with
         | Draw(seed, step) ->
             let struct (low, high) = Philox.hashPath (c.KeyPrefix + path)
@@ -260,11 +294,6 @@ module Prob =
             let counter = [| word low; word high; step[0]; step[1] |]
             Some [| Structure.philox 0 counter seed; Structure.philox 1 counter seed |]
         | Choose _ -> None
-
-    /// What a mask and a scale make of a log-weight.
-    let private weighed (c: ProbContext) (x: Tensor) =
-        let x = if isNull c.Mask then x else Build.select c.Mask x (Build.scalar x.DType 0.0)
-        if isNull c.Scale then x else Build.convert x.DType c.Scale * x
 
     /// A value at which a density and its derivatives are finite: the mean, or of heavy tails the mode, or a point of the support.
     let private standIn (d: Distribution) : Tensor =
@@ -285,10 +314,10 @@ module Prob =
     /// The log-density. What a mask hides may be missing (NaN): another value stands in, so that derivatives stay finite.
     let private logDensity (c: ProbContext) (distribution: Distribution) (value: Tensor) =
         if isNull c.Mask || not value.DType.IsFloat then
-            weighed c (distribution.LogDensity value)
+            Weights.masked c.Mask (distribution.LogDensity value)
         else
             let other = Build.convert value.DType (standIn distribution)
-            weighed c (distribution.LogDensity(Build.select c.Mask value other))
+            Weights.masked c.Mask (distribution.LogDensity(Build.select c.Mask value other))
 
     let rec private ask (handlers: (SiteRequest -> SiteRequest) list) (r: SiteRequest) =
         match handlers with
@@ -321,7 +350,7 @@ module Prob =
                 else
                     let value, density = r.Distribution.DrawScored draws
                     value, Some density
-            | null, Choose f -> fits r (f r.Path r.Distribution None), None
+            | null, Choose f -> fits r (f r), None
             | given, _ ->
                 let value = fits r given
                 (if r.IsHeld then Calculus.stopGradient value else value), None
@@ -329,17 +358,21 @@ module Prob =
         if r.IsFixed then
             r.Pass value
         else
-            let value = require r.Path r.Location value r.Distribution
+            let required x = require r.Path r.Location x r.Distribution
+            // values that are listed are there whatever their probabilities are: these are what is tested
+            let value, ofDensity = if r.IsEnumerated then value, required else required value, id
 
             let score =
                 match drawn with
                 | Some known -> known
-                | None -> lazy (r.Distribution.LogDensity value)
+                | None -> lazy (ofDensity (r.Distribution.LogDensity value))
 
-            let density =
+            let masked =
                 match drawn with
-                | Some known -> lazy (weighed c known.Value)
-                | None -> lazy (logDensity c r.Distribution value)
+                | Some known -> lazy (Weights.masked c.Mask known.Value)
+                | None -> lazy (ofDensity (logDensity c r.Distribution value))
+
+            let density = lazy (Weights.scaled c.Scale masked.Value)
 
             if r.IsObserved && not r.IsHidden then
                 c.Trace.Weigh(sumOut c density.Value)
@@ -357,7 +390,9 @@ module Prob =
                         Plates = c.Plates
                         Times = c.Times
                         Score = score
-                        Weighed = weighed c
+                        Masked = masked
+                        Mask = c.Mask
+                        Scale = c.Scale
                     }
 
             r.Pass value
@@ -365,7 +400,8 @@ module Prob =
     let private request (c: ProbContext) (name: string) location distribution value =
         {
             Path = (c.Enter name).Path
-            Indices = c.Plates @ c.Times
+            Plates = c.Plates
+            Times = c.Times
             Location = location
             Distribution = distribution
             Value = value
@@ -374,6 +410,7 @@ module Prob =
             IsFixed = false
             IsHidden = false
             IsHeld = false
+            IsEnumerated = false
             Pass = id
         }
 
@@ -390,9 +427,19 @@ module Prob =
     /// Multiplies the weight of the run by exp(log-weight).
     let factor (logWeight: Tensor) =
         Prob<unit>(fun c ->
-            let weight = weighed c logWeight
+            let masked = Weights.masked c.Mask logWeight
+            let weight = Weights.scaled c.Scale masked
 
-            c.Trace.Factor({ LogWeight = weight; Plates = c.Plates; Times = c.Times }, sumOut c weight))
+            c.Trace.Factor(
+                {
+                    LogWeight = weight
+                    Plates = c.Plates
+                    Times = c.Times
+                    Masked = masked
+                    Scale = c.Scale
+                },
+                sumOut c weight
+            ))
 
     /// Independent repetitions of a program; its value is free in the plate's index.
     let plate (index: FreeIndex) (body: Prob<'T>) =
@@ -434,7 +481,7 @@ module Prob =
 
             let take (carried: Tensor[]) (trace: Trace) =
                 let next, result = (step (Record.ofTensors carried)).Run { inner with Trace = trace }
-                Record.toTensors next, result
+                Record.toTensors next |> Array.map (c.HandOn index starts.Length), result
 
             let finals, results, trace =
                 match shared c inner index starts take with
@@ -455,6 +502,7 @@ module Prob =
                         c.Recorded[inner.Path] <-
                             {
                                 Index = index
+                                Names = (Record.space<'S>()).Leaves |> Array.map (fun l -> l.Path)
                                 Starts = starts
                                 Carries = fst last
                                 Nexts = snd last
@@ -479,7 +527,7 @@ module Prob =
     let trace (choose: string -> Distribution -> Tensor) (body: Prob<'T>) : 'T * Trace =
         let trace = Trace()
 
-        body.Run(ProbContext.At(Choose(fun path d _ -> choose path d), trace, [], [])), trace
+        body.Run(ProbContext.At(Choose(fun r -> choose r.Path r.Distribution), trace, [], [])), trace
 
     /// The log-density of all that a trace recorded: samples, observations and factors, over all plates and times.
     let logJoint (trace: Trace) : Tensor =

@@ -53,3 +53,31 @@ module internal Sameness =
                     Array.iter2 (fun x y -> pending.Push(struct (x, y))) a.Inputs b.Inputs
 
         same
+
+    /// For each value, the first of those in the order that are computed alike; operands come first in it. What is `apart` is alike to
+    /// nothing else.
+    let first (order: Tensor[]) (apart: Tensor seq) : Tensor -> Tensor =
+        let number = numbering ()
+        let firsts = Dictionary<Tensor, Tensor>(HashIdentity.Reference)
+        let known = Dictionary<string, Tensor>()
+        let apart = HashSet<Tensor>(apart, HashIdentity.Reference)
+
+        let firstOf (x: Tensor) =
+            match firsts.TryGetValue x with
+            | true, y -> y
+            | _ -> x
+
+        for x in order do
+            if not (apart.Contains x) then
+                let text =
+                    OpText.ofOp (fun i -> number (box i)) (fun s -> number (box s)) (fun s -> string (number (box s))) x.Op
+
+                let operands = x.Inputs |> Seq.map (fun a -> string (number (box (firstOf a)))) |> String.concat ","
+                let sizes = x.Shape |> Seq.map string |> String.concat ","
+                let key = $"{text}|{operands}|{sizes}|{x.DType}"
+
+                match known.TryGetValue key with
+                | true, y -> firsts[x] <- y
+                | _ -> known[key] <- x
+
+        firstOf

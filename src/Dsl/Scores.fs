@@ -90,14 +90,14 @@ module internal Scores =
     let ofSite (pair: Paired) (o: Objective) order (logWeight: Tensor) (terms: Term list) (q: SiteRecord) baseline : ScoreTerm =
         let isElbo = order = 1.0
         // for each value of the enumerated sites that the draw varies over, the returns of its own draw
-        let conditions = Terms.conditions pair q
+        let conditions = Summands.conditions pair q
 
         let reward =
             if isElbo then
                 terms
                 |> List.choose (fun t ->
-                    let t = Terms.expectedBut conditions pair t
-                    reached q t (Terms.factor o.Beta t * t.Value))
+                    let t = Summands.expectedBut conditions pair t
+                    reached q t (Terms.factor o.Beta t * t.Scaled))
                 |> List.fold (+) zero
             else
                 powerMean order pair.Samples logWeight
@@ -127,7 +127,7 @@ module internal Scores =
         let score = q.Score.Value
 
         let overSite (x: Tensor) =
-            let x = Terms.expectedScore pair q x
+            let x = Summands.expectedScore pair q x
 
             if isNull pair.Samples then x
             elif isElbo then Terms.sum [ pair.Samples ] x / double pair.Samples.Capacity

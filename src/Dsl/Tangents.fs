@@ -45,7 +45,15 @@ module internal Tangents =
 
     let private power (a: Tensor) (b: Tensor) (y: Tensor) (ta: Tensor) (tb: Tensor) =
         let one = number a 1.0
-        let byBase = if isNull ta then null else b * Build.binary BinaryOp.Pow a (b - one) * ta
+
+        let byBase =
+            if isNull ta then
+                null
+            else
+                // 0⁰ is flat there, where 0⁻¹ is infinite
+                let isZero (x: Tensor) = Build.binary BinaryOp.Equal x (number x 0.0)
+                let isFlat = Build.binary BinaryOp.And (isZero a) (isZero b)
+                b * Build.binary BinaryOp.Pow a (Build.select isFlat one (b - one)) * ta
 
         let byExponent =
             if isNull tb then

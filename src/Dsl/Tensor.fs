@@ -73,6 +73,7 @@ type Op =
 /// A derivative that stands in place of the one that calculus would find.
 and DerivativeRule =
     {
+        /// Rules of one name on one value with the same arguments are taken to be the same.
         Name: string
         /// From the value, the arguments and their tangents (null: zero) to the value's tangent (null: zero), linear in them.
         Tangent: Tensor -> Tensor[] -> Tensor[] -> Tensor

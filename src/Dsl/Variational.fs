@@ -2,32 +2,6 @@ namespace Inference
 
 open System.Collections.Generic
 
-/// Values of finite sites, all at once.
-[<RequireQualifiedAccess>]
-module internal Enumeration =
-    /// The number of values of a site, if they can be listed.
-    let count (d: Distribution) =
-        match d.Support with
-        | Support.Integers(Some n) when d.Shape.Length = 0 -> Some n
-        | Support.Binary when d.Shape.Length = 0 -> Some 2
-        | Support.OneHot when d.Shape.Length = 1 -> Some d.Shape[0]
-        | _ -> None
-
-    /// An index over all values of a site that can be listed.
-    let index (path: string) (d: Distribution) = FreeIndex(path, Extent.Fixed (count d).Value, IndexKind.Enumerated)
-
-    /// All values of a site, over its index, and formally over further indices.
-    let values (index: FreeIndex) (further: FreeIndex list) (d: Distribution) : Tensor =
-        let position =
-            further
-            |> List.fold (fun x i -> x + Build.scalar DType.I32 0.0 * Structure.position i) (Structure.position index)
-
-        match d.Support with
-        | Support.OneHot ->
-            let n = index.Capacity
-            Build.convert d.DType (Build.binary BinaryOp.Equal (Shapes.iota n) (Build.fill [| n |] position))
-        | _ -> Build.convert d.DType position
-
 /// What is known of a model and its guide once both are traced: the guide's draws are the model's latent values.
 type internal Paired =
     {
@@ -45,6 +19,8 @@ type internal Paired =
         Sites: SiteRecord list
         /// The index over all values of a site, by the site's path.
         Enumerated: IReadOnlyDictionary<string, FreeIndex>
+        /// The same for earlier steps of a chain, of sites of the model.
+        Lags: IReadOnlyDictionary<string, FreeIndex list>
         /// Latent sites of the model that are summed out.
         SummedOut: SiteRecord list
     }
@@ -257,47 +233,51 @@ module internal Pairing =
                 FreeIndex(sampleName, Extent.Fixed samples, IndexKind.Plate)
 
         let plates = if isNull plate then c.Plates else c.Plates @ [ plate ]
-        let enumerated = Dictionary<string, FreeIndex>()
+        let ofGuides, ofModels = EnumeratedSites isFormal, EnumeratedSites isFormal
         let chosen = Dictionary<string, Estimator>()
 
         let chains = Chains()
 
-        let inside trace handler =
+        let inside trace handlers =
             { c with
                 Plates = plates
                 Given = plates @ c.Times
                 Trace = trace
-                Handlers = [ handler ]
-            }
-
-        let enumerate (r: SiteRequest) =
-            // a chain may be traced more than once: a site keeps its index
-            if not (enumerated.ContainsKey r.Path) then
-                enumerated[r.Path] <- Enumeration.index r.Path r.Distribution
-
-            { r with
-                Value = Enumeration.values enumerated[r.Path] (if isFormal then r.Indices else []) r.Distribution
+                Handlers = handlers
             }
 
         let drawn = Trace()
-        guide.Run { inside drawn (ofGuide c estimators chosen enumerate) with Recorded = chains } |> ignore
+
+        guide.Run
+            { inside drawn [ ofGuide c estimators chosen ofGuides.Enumerate ] with
+                Recorded = chains
+            }
+        |> ignore
+
 
         if drawn.LooseFactors.Count > 0 then
             Fail.model "The guide has a factor." "Weigh runs in the model; a guide only draws."
 
         let scored = Trace()
-        model.Run { inside scored (ofModel c estimators drawn enumerate) with Shared = chains } |> ignore
+        // handlers around the bound are asked first: they change the model
+        model.Run
+            { inside scored (c.Handlers @ [ ofModel c estimators drawn ofModels.Enumerate ]) with
+                Shared = chains
+                HandOn = ofModels.HandOn
+            }
+        |> ignore
+
         let pairs = latent c drawn scored chosen
 
         for name in estimators.Keys do
-            if not (chosen.ContainsKey name || enumerated.ContainsKey (c.Enter name).Path) then
+            if not (chosen.ContainsKey name || ofModels.Contains (c.Enter name).Path) then
                 Fail.model
                     $"An estimator is named for the site \"{name}\", which neither the guide draws nor the model enumerates."
                     $"The guide draws {quoted chosen.Keys}."
 
         let undrawn = scored.Sites |> Seq.filter (fun s -> (drawn.TryFind s.Path).IsNone) |> List.ofSeq
 
-        let summedOut, given = undrawn |> List.partition (fun s -> enumerated.ContainsKey s.Path)
+        let summedOut, given = undrawn |> List.partition (fun s -> ofModels.Contains s.Path)
 
         {
             Samples = plate
@@ -307,6 +287,7 @@ module internal Pairing =
             Observed = given
             Factors = List.ofSeq scored.LooseFactors
             Sites = List.ofSeq scored.Sites
-            Enumerated = enumerated
+            Enumerated = EnumeratedSites.Indices [ ofGuides; ofModels ]
+            Lags = ofModels.Lags
             SummedOut = summedOut
         }

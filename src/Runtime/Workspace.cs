@@ -37,6 +37,8 @@ internal sealed unsafe class Workspace : IDisposable
         _memory = Allocate(Bytes, program.Name);
 
         byte* first = AddressOf(_memory);
+        LargePages.Advise(first, Bytes);
+        NativeMemory.Clear(first, (nuint)Bytes);
         byte* next = first + Padded(program.WorkspaceBytes);
         _addresses = (byte**)Take(ref next, table);
         _home = (byte**)Take(ref next, table);
@@ -126,7 +128,7 @@ internal sealed unsafe class Workspace : IDisposable
         try
         {
             // One line more, to begin at a multiple of its size.
-            return GC.AllocateArray<Line>(checked((int)(bytes / Alignment + 1)), pinned: true);
+            return GC.AllocateUninitializedArray<Line>(checked((int)(bytes / Alignment + 1)), pinned: true);
         }
         catch (Exception failure) when (failure is OutOfMemoryException or OverflowException)
         {

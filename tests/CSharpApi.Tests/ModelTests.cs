@@ -137,22 +137,58 @@ public sealed class ModelTests : IDisposable
         var random = new Random(5);
         float[] x = [.. Enumerable.Range(0, 3 * 128).Select(_ => (2 * random.NextSingle()) - 1)];
         float[] y = [.. x.Chunk(3).Select(row => row[0] - (2 * row[1]) + (0.5f * (random.NextSingle() - 0.5f)))];
-        var learner = Learner.Maximise(
-            "line",
-            (LearnerContext context, Measurement m) =>
-            {
-                var model =
-                    from w in Sample("w", Normal(Zeros(3), Ones(3)))
-                    from each in context.Plate(m.Y.Observed("y", Normal(Dot(w, m.X), 0.5), m.Y))
-                    select w;
-                return model.Bound(Family.MeanField("guide", model));
-            },
-            new Adam(Rate.Cosine(0.05, 1600)));
+        var line = Model.Define((Data<Measurement> data) =>
+            from w in Sample("w", Normal(Zeros(3), Ones(3)))
+            from each in data.Plate(m => m.Y.Observed("y", Normal(Dot(w, m.X), 0.5), m.Y))
+            select w);
 
-        Fitted fitted = learner.Fit(Dataset.Columns(("X", x), ("Y", y)), new FitOptions { Epochs = 400, BatchSize = 32 }, engine);
+        Fitted fitted = line.With(model => Family.MeanField("guide", model)).Elbo().Fit(
+            Dataset.Columns(("X", x), ("Y", y)), new Adam(Rate.Cosine(0.05, 1600)), new FitOptions { Epochs = 400, BatchSize = 32 }, engine);
+
         double[] expected = Posterior(x, y, deviation: 0.5);
         double[] found = fitted.Parameters["guide.w.location"].ToArray();
         Assert.All(expected.Zip(found), pair => Assert.Equal(pair.First, pair.Second, 2e-2));
+    }
+
+    /// <summary>
+    /// Groups around a common mean, each seen once: μ ~ N(0, 1), zᵢ ~ N(μ, ½), yᵢ ~ N(zᵢ, 0.3). All is Normal: y ~ N(μ, 0.34), so that μ has precision
+    /// 1 + N/0.34, and zᵢ given yᵢ and μ mean k·yᵢ + (1 − k)·μ with k = 0.25/0.34.
+    /// </summary>
+    [Fact]
+    public void Groups_around_a_global_mean_are_fitted_in_batches_to_the_conjugate_answer_in_both_languages()
+    {
+        var random = new Random(7);
+        float[] y = [.. Enumerable.Range(0, 60).Select(_ => 0.6f + (1.5f * (random.NextSingle() - 0.5f)))];
+        Tensor location = Parameter.create("location", [], Initializer.Zeros);
+        Tensor scale = Parameter.create("scale", [], Initializer.Zeros);
+        Tensor share = Parameter.create("share", [], Initializer.Zeros);
+        Tensor spread = Parameter.create("spread", [], Initializer.Zeros);
+
+        var groups = Model.Define((Data<Tensor> data) =>
+            from mean in Sample("mean", Normal(0, 1))
+            from each in data.Plate(y =>
+                from z in Sample("z", Normal(mean, 0.5))
+                select z.Observed("y", Normal(z, 0.3), y))
+            select mean);
+
+        var guide = Guide.Define((Data<Tensor> data) =>
+            from mean in Sample("mean", Normal(location, Exp(scale)))
+            from each in data.Plate(y => Sample("z", Normal(share * y + (1 - share) * mean, Exp(spread))))
+            select mean);
+
+        var options = new FitOptions { Epochs = 1200, BatchSize = 20 };
+        var elbo = groups.With(guide).Elbo(Objective.Elbo(4));
+        Fitted fitted = elbo.Fit(Dataset.Rows(y), new Adam(Rate.Cosine(0.03, 3600)), options, engine);
+        double N(string name) => fitted.Parameters[name].ToArray()[0];
+        double variance = 1 / (1 + (60 / 0.34));
+        Assert.Equal(variance * y.Sum() / 0.34, N("location"), 1e-2);
+        Assert.Equal(0.5 * Math.Log(variance), N("scale"), 5e-2);
+        Assert.Equal(0.25 / 0.34, N("share"), 1e-2);
+        Assert.Equal(0.5 * Math.Log(0.25 * 0.09 / 0.34), N("spread"), 2e-2);
+        Assert.StartsWith("maximise mean_4 [ Σ_data log p(data/y) − KL(q(mean) ‖ p(mean)) − Σ_data ", elbo.Explanation);
+
+        Fitted twin = FSharpModels.fitGroups(engine, Dataset.Rows(y), options);
+        Assert.All(fitted.Parameters, pair => Assert.Equal(pair.Value.ToArray(), twin.Parameters[pair.Key].ToArray()));
     }
 
     [Fact]

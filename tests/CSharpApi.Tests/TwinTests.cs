@@ -59,6 +59,16 @@ public sealed class TwinTests : IDisposable
         Assert.InRange(episode.Return, -450, -200);
     }
 
+    [Fact]
+    public void Graphs_of_both_languages_answer_and_draw_alike()
+    {
+        Tensor effects = Language.Constant([28, 8, -3, 7, -1, 1, 18, 12]), errors = Language.Constant([15, 10, 16, 11, 9, 11, 10, 18]);
+        (IReadOnlyList<string> parents, bool isIndependent, string svg) = Inference.Twins.Graphs.answers(effects, errors);
+        Assert.Equal(["mu", "tau", "school/z"], parents);
+        Assert.False(isIndependent);
+        Assert.Equal(File.ReadAllText(SolutionFolder.PathOf("docs/schools.svg")), svg);
+    }
+
     private static void AssertSame(EnvironmentPrograms theirs, EnvironmentPrograms ours)
     {
         Assert.Equal(TextOf(theirs.Step), TextOf(ours.Step));

@@ -54,7 +54,7 @@ let moved (p: Pool) (i: Instruction) (v: Value) =
         let into = Array.append [| 2 + i.C % 3 |] t.Shape
         add p { v with T = Build.broadcast (Array.init into.Length (fun a -> a - 1)) into t }
     | 8 when rank >= 2 -> add p { v with T = Shapes.at axis (i.D % t.Shape[axis]) t }
-    | _ when rank >= 3 -> add p { v with T = L.Transpose(t, 1, 2, 0) }
+    | _ when rank >= 3 -> add p { v with T = L.Transpose(t, Array.init rank (fun a -> (a + 1) % rank)) }
     | _ -> ()
 
 /// Whole numbers of a shape, some out of range of any table.

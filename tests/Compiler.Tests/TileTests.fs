@@ -15,6 +15,8 @@ let private sums tiles rows width (count: int) =
         b.Output("sums", L.Stack(L.Sum(L.Unstack(L.Slice(flat, 0, 0, count), i)), i)))
 
 [<Theory>]
+[<InlineData(9, 5, 16, 130)>]
+[<InlineData(5, 5, 32, 129)>]
 [<InlineData(3, 5, 64, 192)>]
 [<InlineData(3, 5, 64, 130)>]
 [<InlineData(3, 5, 64, 129)>]
@@ -33,5 +35,6 @@ let ``The number of a tile and the lane within it need no division`` () =
         executable.Source.Substring(executable.Source.IndexOf("void K0", StringComparison.Ordinal))
 
     Assert.DoesNotContain("%", source 5 64 130)
+    Assert.DoesNotContain("%", source 5 48 130)
     // lanes that cross the ends of rows do
-    Assert.Contains("%", source 5 48 130)
+    Assert.Contains("%", source 5 50 130)

@@ -77,6 +77,14 @@ let ``The log-determinant of a bijector is that of its Jacobian`` () =
         close [ logDeterminant (Array.init xs.Length row) ] (numbers (b.LogDeterminant x))
 
 [<Fact>]
+let ``Bijectors, their inverses and log-determinants have derivatives`` () =
+    for b, xs in vectors do
+        let inside = List.ofArray (numbers (b.Forward(vector xs)))
+        Differences.agrees [ Differences.vectorOf xs ] (fun x -> b.Forward x[0])
+        Differences.agrees [ Differences.vectorOf inside ] (fun y -> b.Inverse y[0])
+        Differences.agrees [ Differences.vectorOf xs ] (fun x -> b.LogDeterminant x[0])
+
+[<Fact>]
 let ``Stick-breaking makes equal parts of 0, and keeps small rests`` () =
     close [ 0.25; 0.25; 0.25; 0.25 ] (numbers (Bijectors.StickBreaking.Forward(vector [ 0.0; 0.0; 0.0 ])))
     let xs = [ 20.0; 15.0; -30.0 ]

@@ -104,9 +104,9 @@ let ``A compiled bound has the same bits on one thread and two, and agrees with 
             for e, v in Seq.zip values single[output] do
                 Assert.True(abs (e - v) <= 2e-4 * (1.0 + abs e), $"{name}, {output}: {e} expected; {v} came.")
 
-/// The states and metrics of a learner after each of some steps on one batch.
-let private steps count (learner: Learner<Tensor>) (batch: double[]) total : Map<string, double>[] =
-    let program = (learner.Program(LearnerMode.Learn, batch.Length, 0UL)).Program
+/// The states and metrics of a learner, as many as are scalars or of a few numbers, after each of some steps on one batch of rows.
+let private stepsOf rows count (learner: Learner<Tensor>) (batch: double[]) total : Map<string, double[]>[] =
+    let program = (learner.Program(LearnerMode.Learn, rows, 0UL)).Program
     use engine = new Engine(EngineOptions(Threads = 1, Cache = false))
     use executable = engine.Compile program
 
@@ -116,7 +116,7 @@ let private steps count (learner: Learner<Tensor>) (batch: double[]) total : Map
 
     [|
         for step in 0 .. count - 1 do
-            set "batch" batch
+            set (Learner<Tensor>.Field learner.Batch.Leaves[0]) batch
             set "seed" [| 3.0; 0.0 |]
             set "step" [| double step; 0.0 |]
             set "total" [| total |]
@@ -125,12 +125,15 @@ let private steps count (learner: Learner<Tensor>) (batch: double[]) total : Map
             Map
                 [
                     for k in 0 .. executable.Outputs.Count - 1 do
-                        executable.Outputs[k].Slot.Name, double (executable.Output(k)[0])
+                        executable.Outputs[k].Slot.Name, [| double (executable.Output(k)[0]) |]
                     for k in 0 .. executable.States.Count - 1 do
-                        if executable.States[k].Shape.Length = 0 && executable.States[k].Name <> "optimizer.step" then
-                            executable.States[k].Name, double (executable.State(k)[0])
+                        if executable.States[k].Name <> "optimizer.step" then
+                            executable.States[k].Name, executable.State(k).ToArray() |> Array.map double
                 ]
     |]
+
+let private steps count learner (batch: double[]) total : Map<string, double>[] =
+    stepsOf batch.Length count learner batch total |> Array.map (Map.map (fun _ values -> values[0]))
 
 let private average name (found: Map<string, double>[]) = found |> Array.averageBy (fun m -> m[name])
 
@@ -166,6 +169,58 @@ let ``A learner that goes up a bound by scores improves, and moves its baseline 
     Assert.True(late < early - 0.5, $"{early}, then {late}")
     // the mean of the returns minimises the squared error
     Assert.InRange(learned[299].["prediction"] - average "log p(x)" learned[250..], -0.3, 0.3)
+
+[<Fact>]
+let ``A hidden Markov model is learnt through the sum along its chain`` () =
+    let rows, length = 100, 15
+    let random = Random 4
+    let stay, centre = [| 0.9; 0.75 |], [| -1.0; 1.5 |]
+
+    let normal () =
+        sqrt (-2.0 * log (1.0 - random.NextDouble())) * cos (2.0 * Math.PI * random.NextDouble())
+
+    let sequence _ =
+        Seq.unfold
+            (fun s ->
+                let next = if random.NextDouble() < stay[s] then s else 1 - s
+                Some(centre[next] + 0.5 * normal (), next))
+            0
+        |> Seq.take length
+        |> Array.ofSeq
+
+    let batch = Array.collect sequence [| 1..rows |]
+
+    let learner =
+        let leave = Parameter.create "leave" [| 2 |] (Initializer.Constant 0.0)
+        let low, high = parameter "low" -0.2, parameter "high" 0.2
+
+        Learner.maximise (L.Input("y", length)).Space "hidden" (Adam(0.05)) (fun (y: Tensor) ->
+            let t = L.TimeIndex("t", length)
+
+            let model =
+                L.Markov(
+                    t,
+                    L.Zeros(),
+                    fun s ->
+                        prob {
+                            // the log-odds of the second state
+                            let odds = L.Select(L.Less(s, 0.5), L.Element(leave, 0), -(L.Element(leave, 1)))
+                            let! s = L.Sample("s", L.Bernoulli(logits = odds))
+                            do! L.Observe("y", L.Normal(low + s * (high - low), 0.5), L.Unstack(y, t))
+                            return s
+                        }
+                )
+
+            EvidenceBound.derive (estimating (Objective.Elbo()) [ "t/s", Estimator.Enumerated ]) model (Prob.result ()))
+
+    let last = stepsOf rows 400 learner batch (double rows) |> Array.last
+    let stays = last["leave"] |> Array.map (fun x -> 1.0 / (1.0 + exp x))
+
+    for k in 0..1 do
+        Assert.Equal(stay[k], stays[k], 0.05)
+
+    Assert.Equal(centre[0], last["low"].[0], 0.06)
+    Assert.Equal(centre[1], last["high"].[0], 0.06)
 
 [<Fact>]
 let ``A learner of what is drawn once weighs each batch as all data`` () =

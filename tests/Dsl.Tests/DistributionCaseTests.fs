@@ -61,6 +61,32 @@ let ``No value is more likely than the mode`` () =
             Assert.True(at >= most - 1e-9 || (mode = 0.0 && d.Support = Support.Positive), f.Name)
 
 [<Fact>]
+let ``Outside the support the log-density is −∞, and constant`` () =
+    for f in continuous do
+        let outside =
+            match f.Spread with
+            | Line _ -> []
+            | HalfLine _ -> [ -0.5; -3.0 ]
+            | Between(low, high) when f.Name = "TruncatedNormal below" -> [ high + 0.1; high + 9.0 ]
+            | Between(low, high) -> [ low - 0.1; low - 9.0; high + 0.1; high + 9.0 ]
+
+        for x in outside do
+            let parameters = f.Parameters |> List.map scalar |> Array.ofList
+            let l = (f.Make(List.ofArray parameters)).LogDensity(scalar x)
+            Assert.Equal(-infinity, number l)
+
+            for slope in Calculus.gradient l parameters do
+                Assert.True(Double.IsFinite(number slope), $"{f.Name} at {x}: slope {number slope}")
+
+[<Fact>]
+let ``One element outside is enough`` () =
+    let d = L.Transformed(L.Normal(vector [ 0.1; 0.2 ], scalar 1.0), Bijectors.Softplus)
+    close [ -infinity ] (numbers (d.LogDensity(vector [ 1.0; 0.0 ])))
+    let scaled = L.Transformed(d, Bijectors.Affine(scalar 1.0, scalar 2.0))
+    close [ -infinity ] (numbers (scaled.LogDensity(vector [ 0.5; 2.0 ])))
+    Assert.True(Double.IsFinite(number (scaled.LogDensity(vector [ 1.5; 2.0 ]))))
+
+[<Fact>]
 let ``Draws follow the densities`` () =
     for k, f in List.indexed continuous do
         let draws = numbers (drawn (double k) (f.Many 4000))
@@ -100,12 +126,18 @@ let ``Log-densities have the derivatives of differences, by values and parameter
         if f.Name <> "StudentT of many degrees" then
             let x = (if f.One.Knows Statistic.Mean then number f.One.Mean else 0.4) + 0.03
 
-            agreesToFirstOrder (scalarOf x :: List.map scalarOf f.Parameters) (fun t ->
-                (f.Make(List.tail (List.ofArray t))).LogDensity t[0])
+            agrees (scalarOf x :: List.map scalarOf f.Parameters) (fun t -> (f.Make(List.tail (List.ofArray t))).LogDensity t[0])
 
     for f, _ in discrete do
         agrees [ for p in f.Parameters -> scalarOf p ] (fun t ->
             (f.Make(List.ofArray t)).LogDensity(L.Probe("x", Build.scalar DType.F32 1.0)))
+
+[<Fact>]
+let ``Statistics have derivatives`` () =
+    for f in continuous @ List.map fst discrete do
+        for s in [ Statistic.Mean; Statistic.Variance; Statistic.Entropy ] do
+            if f.One.Knows s && f.Name <> "StudentT of many degrees" then
+                agrees (List.map scalarOf f.Parameters) (fun p -> ((f.Make(List.ofArray p)).Closed s).Value)
 
 /// P(a, x) by its series, to double precision.
 let private incompleteGamma a x =
@@ -177,7 +209,7 @@ let ``Draws of a truncated normal carry exact derivatives`` () =
     // the quantile at a fixed share of the mass
     for k, f in List.indexed continuous do
         if f.Name.StartsWith "TruncatedNormal" then
-            agreesToFirstOrder (List.map scalarOf f.Parameters) (fun p -> drawn (300.0 + double k) (f.Make(List.ofArray p)))
+            agrees (List.map scalarOf f.Parameters) (fun p -> drawn (300.0 + double k) (f.Make(List.ofArray p)))
 
 [<Fact>]
 let ``Draws of a gamma have the second derivative of the quantile`` () =

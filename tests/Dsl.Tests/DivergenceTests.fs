@@ -8,11 +8,11 @@ open Inference.Dsl.Tests.Statistics
 open Xunit
 
 /// Each family with other parameters, moved by these factors.
-let private other (f: Family) =
-    f.Make(
-        f.Parameters
-        |> List.mapi (fun k p -> scalar (if f.Name = "Uniform" then 1.5 * p else p * (1.1 + 0.2 * double k)))
-    )
+let private othersOf (f: Family) =
+    f.Parameters
+    |> List.mapi (fun k p -> if f.Name = "Uniform" then 1.5 * p else p * (1.1 + 0.2 * double k))
+
+let private other (f: Family) = f.Make(othersOf f |> List.map scalar)
 
 let private same (expected: double) (actual: Tensor) what =
     let actual = number actual
@@ -104,14 +104,15 @@ let ``Estimates average to the divergence`` () =
 
 [<Fact>]
 let ``Divergences have derivatives`` () =
-    Differences.agrees
-        [
-            Differences.scalarOf 1.3
-            Differences.scalarOf 0.8
-            Differences.scalarOf 2.5
-            Differences.scalarOf 1.1
-        ]
-        (fun p -> L.Kl(L.Gamma(p[0], p[1]), L.Gamma(p[2], p[3])) + L.Kl(L.Beta(p[0], p[1]), L.Beta(p[2], p[3])))
+    for f in continuous @ List.map fst discrete do
+        if (Divergence.kl f.One f.One).IsSome then
+            let n = f.Parameters.Length
+
+            let arguments =
+                [ for p in f.Parameters -> Differences.scalarOf p ]
+                @ [ for p in othersOf f -> Differences.scalarOf p ]
+
+            Differences.agrees arguments (fun t -> L.Kl(f.Make(List.ofArray t[.. n - 1]), f.Make(List.ofArray t[n..])))
 
 [<Fact>]
 let ``Values of two shapes have no divergence`` () =

@@ -236,9 +236,6 @@ let ``Steps or data that an enumerated site would mix are refused`` () =
     let e = failure (fun () -> derive (enumerating [ "t/z" ]) chain guide)
     Assert.StartsWith("The site \"t/z\" is enumerated for each value of \"t\"; ", e.Problem)
     Assert.Equal("Estimate the site by Score, or keep what reads it in the plate.", e.Mend)
-    let e = failure (fun () -> derive (enumerating [ "t/z" ]) chain (Prob.result ()))
-    Assert.StartsWith("The site \"t/z\" is summed out for each value of \"t\"; ", e.Problem)
-    Assert.Equal("Draw it in the guide, or keep what reads it in the plate.", e.Mend)
 
     let total =
         prob {

@@ -63,7 +63,14 @@ let private random (seed: int) =
         |> List.map (fun (name, kind, isInPlate) -> name, kind, isInPlate || (isMixed && kind = SummedOut))
 
     let has kind = kinds |> List.exists (fun (_, k, _) -> k = kind)
-    let isPlain = order = 1.0 && not (has SummedOut)
+    // one site or two along a chain, which reads the others
+    let chained = pick [ 0; 0; 1; 2 ]
+
+    let isChainInPlate =
+        r.Next 2 = 0 || kinds |> List.exists (fun (_, kind, isInPlate) -> kind = Enumerated && isInPlate)
+
+    let time = L.TimeIndex(shuffled[8], 3)
+    let isPlain = order = 1.0 && not (has SummedOut) && chained = 0
     let objective = Objective(Samples = samples, Order = order, SampledDivergences = (r.Next 3 = 0))
 
     if isPlain && r.Next 2 = 0 then
@@ -81,6 +88,11 @@ let private random (seed: int) =
         | SummedOut -> objective.Estimators[path] <- Estimator.Enumerated
         | Scored -> objective.Estimators[path] <- Estimator.Score Baseline.Nothing
 
+    let chainPath = if isChainInPlate then $"{plate.Name}/{time.Name}" else time.Name
+
+    for k in 1..chained do
+        objective.Estimators[$"{chainPath}/{shuffled[4 + k]}"] <- Estimator.Enumerated
+
     let site name kind (x: Tensor) =
         match kind with
         | Real -> L.Sample(name, L.Normal(x, scalar (0.6 + 0.05 * double name.Length)))
@@ -90,9 +102,25 @@ let private random (seed: int) =
 
     let placed isInPlate (body: Prob<Tensor>) = if isInPlate then L.Plate(plate, body) |> Prob.map (fun p -> p.Value) else body
 
+    let chain (mean: Tensor) =
+        let site k (x: Tensor) = L.Sample(shuffled[4 + k], L.Bernoulli(logits = x + 0.2 * mean))
+
+        L.Markov(
+            time,
+            (scalar 0.3, scalar 0.1),
+            fun (a, b) ->
+                prob {
+                    let! a = site 1 (0.7 * a - b)
+                    let! b = if chained = 2 then site 2 (a + 0.4 * b) else Prob.result b
+                    do! L.Observe(shuffled[10], L.Normal(mean + a - 0.5 * b, 0.9), 0.3 * L.Convert(L.Position time, DType.F32))
+                    return a, b
+                }
+        )
+        |> Prob.bind (fun c -> L.Observe(shuffled[11], L.Normal(fst c.Final, 1.2), scalar 0.4))
+
     // sites of the plate read those beside it and before them in it; those beside it read those beside it
     let draws isGuide (shift: double) =
-        Prob<Tensor list>(fun c ->
+        Prob<(bool * Tensor) list>(fun c ->
             kinds
             |> List.fold
                 (fun (drawn: (bool * Tensor) list) (name, kind, isInPlate) ->
@@ -103,13 +131,12 @@ let private random (seed: int) =
                         let start = if isInPlate then shift * data else scalar shift
                         let x = read |> List.fold (fun (s: Tensor) (v: Tensor) -> s + 0.6 * v) start
                         (isInPlate, (placed isInPlate (site name kind x)).Run c) :: drawn)
-                []
-            |> List.map snd)
+                [])
 
     let model =
         prob {
             let! drawn = draws false 0.3
-            let mean = drawn |> List.reduce (+)
+            let mean = drawn |> List.map snd |> List.reduce (+)
 
             let! _ =
                 L.Plate(
@@ -120,7 +147,12 @@ let private random (seed: int) =
                     }
                 )
 
-            return ()
+            if chained > 0 && isChainInPlate then
+                let! _ = L.Plate(plate, chain mean)
+                return ()
+
+            if chained > 0 && not isChainInPlate then
+                do! chain (drawn |> List.filter (fst >> not) |> List.map snd |> List.fold (+) (scalar 0.3))
         }
 
     objective, model, draws true -0.2
@@ -134,12 +166,18 @@ let ``The formula of a bound says what is computed`` () =
             let bound, scored = draw 5.0 0.0 (EvidenceBound.derive objective model guide)
             let _, drawn = Prob.trace (fun path _ -> (scored.TryFind path).Value.Value) guide
             // the factors come with the model's own trace
-            let _, weighed = Prob.trace (fun path _ -> (scored.TryFind path).Value.Value) model
+            let valued (given: Map<string, Tensor>) =
+                let value path _ =
+                    given.TryFind path |> Option.defaultWith (fun () -> (scored.TryFind path).Value.Value)
+
+                snd (Prob.trace value model)
+
+            let weighed = valued Map.empty
 
             let samples =
                 scored.Sites |> Seq.collect (fun s -> s.Plates) |> Seq.tryFind (fun i -> i.Name = "sample")
 
-            let m = Meaning(weighed, drawn, samples)
+            let m = Meaning(valued, weighed, drawn, samples)
             let line = bound.Explanation.Split("\n  ").[0]
             let reader = Reader line
             let explained = reader.Explained()

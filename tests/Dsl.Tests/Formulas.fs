@@ -4,6 +4,7 @@ module Inference.Dsl.Tests.Formulas
 open System
 open Inference
 open Inference.Dsl.Tests.Evaluation
+open Inference.Dsl.Tests.ExactBounds
 open Xunit
 
 /// A formula of a bound, as its explanation writes it.
@@ -16,6 +17,8 @@ type Formula =
     | SumOver of string * Formula
     | MeanOf of string * Formula
     | LogSum of string * Formula
+    /// Over all values of sites at all steps of a chain: of each site the chain's name.
+    | LogSumAlong of (string * string) list * Formula
     | AtLeast of double * Formula
     | Sum of (double * Formula) list
 
@@ -76,6 +79,17 @@ type Reader(text: string) =
         r.Takes ")"
         make name
 
+    /// A site, or some with the chains along which they are summed.
+    member private r.SummedOver() : (string * string option) list =
+        let name = r.Name()
+
+        if r.Tries "[" then
+            let time = r.Name()
+            r.Takes "]"
+            (name, Some time) :: (if r.Tries "," then r.SummedOver() else [])
+        else
+            [ name, None ]
+
     member r.Atom() : Formula =
         if r.Tries "log p(" then
             r.Closed LogP
@@ -104,11 +118,14 @@ type Reader(text: string) =
             r.Takes " "
             MeanOf(name, r.Atom())
         elif r.Tries "log Σ_" then
-            let name = r.Name()
+            let over = r.SummedOver()
             r.Takes " exp("
             let inside = r.Sum()
             r.Takes ")"
-            LogSum(name, inside)
+
+            match over with
+            | [ name, None ] -> LogSum(name, inside)
+            | sites -> LogSumAlong(sites |> List.map (fun (name, time) -> name, Option.get time), inside)
         else
             r.Takes "max("
             let least = r.Number()
@@ -162,8 +179,8 @@ type Reader(text: string) =
         else
             { Samples = 1; Order = 1.0; Each = r.Sum() }
 
-/// Evaluates formulas from the traces of a model and its guide.
-type Meaning(model: Trace, guide: Trace, samples: FreeIndex option) =
+/// Evaluates formulas from the traces of a model and its guide. The model is traced again with other values of some sites.
+type Meaning(retrace: Map<string, Tensor> -> Trace, model: Trace, guide: Trace, samples: FreeIndex option) =
     let p path = (model.TryFind path).Value
     let q path = (guide.TryFind path).Value
     let weighed path (x: Tensor) = (p path).Weighed x
@@ -180,6 +197,7 @@ type Meaning(model: Trace, guide: Trace, samples: FreeIndex option) =
         | MeanOf(_, f)
         | AtLeast(_, f) -> indices f
         | LogSum(path, f) -> (p path).Plates @ indices f
+        | LogSumAlong(sites, f) -> (sites |> List.collect (fun (path, _) -> (p path).Plates @ (p path).Times)) @ indices f
         | Sum terms -> terms |> List.collect (fun (_, f) -> indices f)
 
     let ofName name formula = indices formula |> List.find (fun (i: FreeIndex) -> i.Name = name)
@@ -200,6 +218,15 @@ type Meaning(model: Trace, guide: Trace, samples: FreeIndex option) =
             L.SumOver(i, m.Of(f, i :: summed))
         | MeanOf(path, f) -> L.SumOver(values path, L.Exp (q path).Score.Value * m.Of(f, summed))
         | LogSum(path, f) -> L.LogSumExpOver(values path, m.Of(f, summed))
+        | LogSumAlong(sites, f) ->
+            let along (path, time) =
+                let site = p path
+                let steps = site.Times |> List.find (fun i -> i.Name = time)
+                path, [ steps ], [ 0.0; 1.0 ], site.Value.DType
+
+            let all = grid 1.0 (List.map along sites)
+            let given = Meaning(retrace, retrace all.Values, guide, samples)
+            L.LogSumExpOver(all.Index, given.Of(f, summed))
         | AtLeast(least, f) ->
             let all = Option.toList samples @ summed
             let mean = all |> List.fold (fun x i -> L.MeanOver(i, x)) (m.Of(f, summed))

@@ -38,7 +38,7 @@ let private root (a: Tensor) =
 [<Fact>]
 let ``The derivative of a loop is that of the steps taken`` () =
     close [ sqrt 3.0 ] (numbers (root (scalar 3.0)))
-    agreesToFirstOrder [ positive 1 [] ] (fun x -> root x[0])
+    agrees [ positive 1 [] ] (fun x -> root x[0])
 
 /// Kepler's equation E = M + e·sin E.
 let private kepler (tolerance: double) (m: Tensor) (e: Tensor) =

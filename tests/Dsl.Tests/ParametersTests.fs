@@ -262,3 +262,7 @@ let ``Two parameters of one name, or a state of a parameter's name, are refused`
         let builder = ProgramBuilder "p"
         builder.State("w", [| 2 |], DType.F32, [| 0.0 |]) |> ignore
         builder.Parameters([ a ], 0UL))
+
+[<Fact>]
+let ``The names of optimisers' states are theirs`` () =
+    refuses "The parameter \"optimizer.weight\" has a name of an optimiser's states." (fun () -> Net.Linear("optimizer", 2, 1))

@@ -74,3 +74,52 @@ type WeightedEstimatorTests(output: ITestOutputHelper) =
                 exact
                 [ "leave one out", [], bound leaveOneOut; "reparameterised", [], bound Estimator.Reparameterised ]
             |> ignore
+
+    [<Fact>]
+    member _.``Scored sites before and after one that is reparameterised average to the gradient of the weighted bound``() =
+        let points, width = Statistics.cells 40 -5.0 5.0
+
+        let model =
+            prob {
+                let! k = L.Sample("k", L.Bernoulli(logits = scalar 0.3))
+                let! x = L.Sample("x", L.Normal(k, 1.0))
+                let! m = L.Sample("m", L.Bernoulli(logits = x - 0.2))
+                do! L.Observe("y", L.Normal(x + m, 0.8), scalar 1.4)
+            }
+
+        let guide (t: Tensor list) =
+            prob {
+                let! k = L.Sample("k", L.Bernoulli(logits = t[0]))
+                let! x = L.Sample("x", L.Normal(t[1] + 0.5 * k, 0.7))
+                let! _ = L.Sample("m", L.Bernoulli(logits = t[0] * x))
+                return ()
+            }
+
+        let bits = [ 0.0; 1.0 ]
+
+        let cells () =
+            grid width [ "k", [], bits, DType.F32; "x", [], List.ofArray points, DType.F32; "m", [], bits, DType.F32 ]
+
+        for order in [ 0.0; 0.5 ] do
+            let exact t = powerBound order [ cells (); cells () ] model (guide t)
+
+            let bound e t =
+                let o = objective 2 [ "k", e; "m", e ]
+                o.Order <- order
+                EvidenceBound.derive o model (guide t)
+
+            let average = Estimator.Score(Baseline.MovingAverage 0.9)
+
+            let spread =
+                areUnbiased
+                    $"mixed, order {order}"
+                    20000
+                    [ 0.4; 0.6 ]
+                    exact
+                    [
+                        "none", [], bound none
+                        "leave one out", [], bound leaveOneOut
+                        "moving average", [ "baseline.k", [| -2.0 |]; "baseline.m", [| -2.0 |] ], bound average
+                    ]
+
+            Assert.True(spread["leave one out"] < spread["none"])

@@ -173,6 +173,7 @@ public sealed class ControlEpisodeTests
         {
             Title = "A </script> & {{script}}",
             Facts = [new("name", "</script>")],
+            Graph = ModelGraphModule.ofMdp(3, ControlProcesses.Cliff.Process),
             Scene = new Scene("context.fillRect(0, 0, width, height); // </script>"),
         });
         string page = File.ReadAllText(path);
@@ -180,6 +181,7 @@ public sealed class ControlEpisodeTests
         Assert.StartsWith("<!doctype html>", page);
         Assert.DoesNotContain("{{", page.Replace("{{script}}", ""));
         Assert.Equal(2, Regex.Count(page, "</script>"));
+        Assert.Contains(ModelGraphModule.ofMdp(3, ControlProcesses.Cliff.Process).ToSvg().TrimEnd(), page);
         Assert.Contains("<title>A &lt;/script&gt; &amp; {{script}}</title>", page);
 
         // Nothing is fetched: the only address is the name of the SVG namespace.

@@ -90,6 +90,19 @@ public sealed class FitErrorTests : IDisposable
     }
 
     [Fact]
+    public void A_datum_outside_the_support_is_laid_to_the_data()
+    {
+        Network net = Net.Linear("net", 1, 1);
+        var model = Model.Define(
+            Input("x"), x => from z in Sample("z", Normal(0, 1)) select z.Observed("x", Gamma(Softplus(Element(net.Apply(Reshape(z, 1)), 0)), 1), x));
+        Learner<Tensor> learner = model.With(Guide.Define(Input("x"), x => Sample("z", Normal(0.1 * x, 1)))).Elbo().Learner(new Adam(1e-3));
+        var failure = Assert.Throws<TrainingException>(
+            () => learner.Fit(Dataset.Rows([1, 2, -1, 3]), new FitOptions { Steps = 10, BatchSize = 4 }, _engine));
+        Assert.Equal((0L, "x"), (failure.Step, failure.Site));
+        Assert.Contains("is not finite, 1 times in the batch. Where a datum is outside the support of Gamma, mend the data.", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_parameter_or_a_loss_that_is_not_finite_is_named()
     {
         Network net = Net.Linear("net", 1, 1);

@@ -72,6 +72,42 @@ public sealed class FitResumeTests : IDisposable
         AssertSame(whole, learner.Fit(later, FitCases.Options, _engine));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void An_evaluation_that_a_cancellation_broke_off_is_made_by_the_run_that_goes_on(int every)
+    {
+        (float[] x, float[] y) = FitCases.Columns(1, 37);
+        using var cancellation = new CancellationTokenSource();
+        int evaluations = 0, broken = 0;
+        IEnumerable<float[]> From(long row)
+        {
+            if (++evaluations == broken)
+            {
+                cancellation.Cancel();
+                cancellation.Token.ThrowIfCancellationRequested();
+            }
+
+            for (int k = (int)row; k < y.Length; k++)
+            {
+                yield return [x[3 * k], x[(3 * k) + 1], x[(3 * k) + 2], y[k]];
+            }
+        }
+
+        Learner<Example> learner = FitCases.Noisy();
+        Dataset data = FitCases.Data(0);
+        FitOptions options = FitCases.Options with { EvaluateEvery = every, Validation = Dataset.Stream(From, window: 10) };
+        Fitted whole = learner.Fit(data, options, _engine);
+
+        options = options with { Checkpoint = Checkpoint, Resume = true };
+        (evaluations, broken) = (0, 2);
+        Fitted first = learner.Fit(data, options, _engine, null, cancellation.Token);
+        Assert.Equal(FitStop.Cancelled, first.Stopped);
+        Assert.Single(first.History);
+        broken = 0;
+        AssertSame(whole, learner.Fit(data, options, _engine));
+    }
+
     [Fact]
     public void A_state_of_ones_own_is_resumed()
     {

@@ -202,6 +202,34 @@ public sealed class FitTests : IDisposable
         Assert.StartsWith("epoch 6  step 72 of 72  loss ", points[^1].ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(long.MaxValue, null)]
+    [InlineData(null, long.MaxValue)]
+    [InlineData(null, 1_000_000_000_000_000L)]
+    public void A_fit_without_an_end_to_speak_of_tells_no_time_left(long? steps, long? epochs)
+    {
+        using var cancellation = new CancellationTokenSource();
+        var progress = new Progress();
+        FitOptions options = FitCases.Options with
+        {
+            Steps = steps,
+            Epochs = epochs,
+            EvaluateEvery = 1,
+            AfterStep = step => { if (step == 3) { cancellation.Cancel(); } },
+        };
+        FitCases.Noisy().Fit(FitCases.Data(0), options, _engine, progress, cancellation.Token);
+        Assert.Equal(3, progress.Told.Count);
+        Assert.All(progress.Told, p => Assert.True(p.Steps > 1_000_000_000_000 && (p.Left is null || p.Left > TimeSpan.FromDays(1000))));
+    }
+
+    [Fact]
+    public void Time_left_counts_hours_beyond_a_day()
+    {
+        var progress = new FitProgress(1, 9, 0, 0.5, double.NaN, 1, TimeSpan.Zero, new TimeSpan(days: 2, hours: 3, minutes: 4, seconds: 5));
+        Assert.EndsWith("  51:04:05 left", progress.ToString(), StringComparison.Ordinal);
+        Assert.EndsWith("  00:00:59 left", (progress with { Left = TimeSpan.FromSeconds(59.9) }).ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Parameters_of_another_fit_are_started_from()
     {
@@ -264,7 +292,24 @@ public sealed class FitTests : IDisposable
         Assert.Equal((float)fitted.History[^1].Validation![0], second[^1].Values["validation/loss"]);
         Assert.Equal((float)fitted.History[^1].Training[0], second[^1].Values["training/loss"]);
         Assert.True(second[^1].Values["rows per second"] > 0);
-        Assert.Equal(21, Assert.Single(events[0], e => e.IsStart).Step);
+
+        // The last evaluation before the checkpoint was that of step 14.
+        Assert.Equal(15, Assert.Single(events[0], e => e.IsStart).Step);
+    }
+
+    [Fact]
+    public void A_fit_that_is_begun_again_after_its_end_writes_no_line_twice()
+    {
+        string log = Path.Combine(_folder.Path, "log");
+        FitOptions options = FitCases.Options with { Steps = 10, Log = log, Checkpoint = Checkpoint, Resume = true };
+        for (int run = 0; run < 3; run++)
+        {
+            Fitted fitted = FitCases.Noisy().Fit(FitCases.Data(0), options, _engine);
+            Assert.Equal([7, 10], fitted.History.Select(point => point.Step));
+            IEnumerable<long> steps = File.ReadLines(Path.Combine(log, "metrics.jsonl"))
+                .Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64());
+            Assert.Equal([7, 10], steps);
+        }
     }
 
     [Fact]

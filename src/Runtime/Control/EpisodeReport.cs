@@ -27,6 +27,9 @@ public sealed record EpisodeReport
     /// <summary>Names and values to be listed: the planner's settings, for example.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Facts { get; init; } = [];
 
+    /// <summary>The graph of the process, to be drawn; without it there is none.</summary>
+    public ModelGraph? Graph { get; init; }
+
     /// <summary>How a moment is drawn; without it there are curves only.</summary>
     public Scene? Scene { get; init; }
 }

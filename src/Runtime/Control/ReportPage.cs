@@ -18,10 +18,15 @@ internal static class ReportPage
             "style" => Resource("report.css").TrimEnd(),
             "script" => Resource("report.js").TrimEnd(),
             "data" => DataOf(episode, report),
+            "graph" => GraphOf(report),
             _ => throw new InvalidOperationException($"The page has an unknown place, {place.Value}."),
         });
 
     private static string TitleOf(Episode episode, EpisodeReport report) => report.Title ?? episode.Model;
+
+    private static string GraphOf(EpisodeReport report) => report.Graph is null
+        ? ""
+        : $"<section id=\"graph\" aria-label=\"The graph of the process\">\n{report.Graph.ToSvg().TrimEnd()}\n</section>";
 
     private static string Resource(string name)
     {

@@ -17,7 +17,7 @@ public readonly record struct FitProgress(
     /// <summary>A line for people.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"epoch {Epoch}  step {Step}{(Steps is { } all ? $" of {all}" : "")}  loss {Loss:G5}  {RowsPerSecond:N0} rows/s{(Left is { } left ? $"  {left:hh\\:mm\\:ss} left" : "")}");
+        $"epoch {Epoch}  step {Step}{(Steps is { } all ? $" of {all}" : "")}  loss {Loss:G5}  {RowsPerSecond:N0} rows/s{(Left is { } left ? $"  {Math.Floor(left.TotalHours):00}:{left:mm\\:ss} left" : "")}");
 }
 
 /// <summary>What an evaluation found.</summary>

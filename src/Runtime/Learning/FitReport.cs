@@ -34,7 +34,18 @@ internal sealed class FitReport(IProgress<FitProgress>? progress, FitOptions opt
         }
 
         _last = Elapsed;
-        TimeSpan? left = steps is { } all && step > firstStep ? _last * ((double)Math.Max(0, all - step) / (step - firstStep)) : null;
-        progress.Report(new FitProgress(step, steps, epoch, loss, best, RowsPerSecond(step), _last, left));
+        progress.Report(new FitProgress(step, steps, epoch, loss, best, RowsPerSecond(step), _last, Left(step)));
+    }
+
+    // A fit without an end to speak of, which is cancelled some day, has no time left that could be said.
+    private TimeSpan? Left(long step)
+    {
+        if (steps is not { } all || step == firstStep)
+        {
+            return null;
+        }
+
+        double seconds = _last.TotalSeconds * Math.Max(0, all - step) / (step - firstStep);
+        return seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
     }
 }

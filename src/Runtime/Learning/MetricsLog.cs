@@ -4,22 +4,24 @@ using System.Text.Json.Nodes;
 
 namespace Inference;
 
-/// <summary>Metrics on disk: an event file for TensorBoard, and lines of JSON. After a resume, lines of steps that are taken again are gone.</summary>
+/// <summary>Metrics on disk: an event file for TensorBoard, and lines of JSON. After a resume, lines of evaluations that are made again are gone.</summary>
 internal sealed class MetricsLog : IDisposable
 {
     private readonly EventFile _events;
     private readonly AppendedFile _lines;
 
     /// <param name="folder">Made if it is not there.</param>
-    /// <param name="step">The step that the fit goes on from.</param>
-    public MetricsLog(string folder, long step)
+    /// <param name="evaluated">The step of the last evaluation before the point that the fit goes on from; 0 if there was none.</param>
+    public MetricsLog(string folder, long evaluated)
     {
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, "metrics.jsonl");
-        string[] kept = step > 0 && File.Exists(path) ? [.. File.ReadLines(path).TakeWhile(line => StepOf(line) is { } at && at <= step)] : [];
+        string[] kept = evaluated > 0 && File.Exists(path)
+            ? [.. File.ReadLines(path).TakeWhile(line => StepOf(line) is { } at && at <= evaluated)]
+            : [];
         AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(kept.Select(line => line + "\n")))));
         _lines = AppendedFile.Open(path);
-        _events = new EventFile(folder, step + 1);
+        _events = new EventFile(folder, evaluated + 1);
     }
 
     /// <summary>Writes what an evaluation found.</summary>

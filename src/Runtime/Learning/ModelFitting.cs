@@ -73,6 +73,29 @@ public static class ModelFitting
         CancellationToken cancellation = default) =>
         model.FitAsync(data, optimizer, new FitOptions { Epochs = epochs }, engine, progress, cancellation);
 
+    /// <summary>Fits a model with global variables and its guide by their bound on all data.</summary>
+    /// <param name="model">What is fitted.</param>
+    /// <param name="data">The rows that it observes.</param>
+    /// <param name="optimizer">Changes the parameters of model and guide.</param>
+    /// <param name="options">For how long, in which batches, with which files.</param>
+    /// <param name="engine">The machine that it runs on.</param>
+    /// <param name="progress">Told at each evaluation and twice a second.</param>
+    /// <param name="cancellation">Ends the fit between two steps. It is no error: the result holds the best so far.</param>
+    /// <inheritdoc cref="Fitting.Fit{TBatch}" path="/exception"/>
+    public static Fitted Fit<TDatum>(
+        this VariationalGlobalModel<TDatum> model,
+        Dataset data,
+        Optimizer optimizer,
+        FitOptions options,
+        Engine engine,
+        IProgress<FitProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        return model.Learner(optimizer).Fit(data, options, engine, progress, cancellation);
+    }
+
     /// <summary>A fitted model from parameters that were saved, by this library or by PyTorch.</summary>
     /// <param name="model">Whose parameters they are.</param>
     /// <param name="path">The safetensors file.</param>

@@ -20,7 +20,10 @@ internal sealed partial class TrainingRun<TBatch>
             {
                 SiteRecord site = program.Sites[k];
                 string place = site.Location.IsUnknown ? "" : $" (at {site.Location})";
-                return Failure(site.Path, $"the log-density of the site \"{site.Path}\"{place} is not finite, {strange[0]} times in the batch.");
+                string problem = $"the log-density of the site \"{site.Path}\"{place} is not finite, {strange[0]} times in the batch.";
+                return Failure(
+                    site.Path,
+                    site.IsObserved ? $"{problem} Where a datum is outside the support of {site.Distribution.Name}, mend the data." : problem);
             }
         }
 

@@ -63,7 +63,7 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
             }
 
             Begin();
-            _log = options.Log is null ? null : new MetricsLog(options.Log, _step);
+            _log = options.Log is null ? null : new MetricsLog(options.Log, _history.Count == 0 ? 0 : _history[^1].Step);
             _report = new FitReport(progress, options, _step, StepsInAll());
         }
         catch
@@ -113,12 +113,21 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
         _data?.Dispose();
     }
 
+    // One that a cancellation broke off is due again in the run that goes on.
+    private bool IsEvaluationDue =>
+        _summed > 0 && (_options.EvaluateEvery > 0 ? _step % _options.EvaluateEvery == 0 : _row == 0);
+
     private bool IsImpatient => _options.Patience > 0 && _waited >= _options.Patience;
 
     private FitStop TakeSteps()
     {
         while (true)
         {
+            if (IsEvaluationDue)
+            {
+                EvaluateAndSave();
+            }
+
             if (IsImpatient)
             {
                 return FitStop.Patience;
@@ -170,11 +179,7 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
         _summed++;
         _step++;
         _row += _options.BatchSize;
-        if (_options.EvaluateEvery > 0 && _step % _options.EvaluateEvery == 0)
-        {
-            EvaluateAndSave();
-        }
-        else if (_options.CheckpointEvery > 0 && _step % _options.CheckpointEvery == 0)
+        if (!IsEvaluationDue && _options.CheckpointEvery > 0 && _step % _options.CheckpointEvery == 0)
         {
             Save();
         }
@@ -193,10 +198,6 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
 
         _epoch++;
         _row = 0;
-        if (_options.EvaluateEvery == 0)
-        {
-            EvaluateAndSave();
-        }
     }
 
     private void EvaluateAndSave()
@@ -241,9 +242,15 @@ internal sealed partial class TrainingRun<TBatch> : IDisposable
         _summed = 0;
     }
 
-    private long? StepsInAll() => (_options.Steps, _options.Epochs * (_data.Count / _options.BatchSize)) switch
+    private long? StepsInAll()
     {
-        ({ } steps, { } ofEpochs) => Math.Min(steps, ofEpochs),
-        (var steps, var ofEpochs) => _options.Epochs is null ? steps : ofEpochs,
-    };
+        long? ofEpochs = _options.Epochs is { } epochs && _data.Count is { } rows
+            ? (long)Int128.Min(long.MaxValue, (Int128)epochs * (rows / _options.BatchSize))
+            : null;
+        return (_options.Steps, ofEpochs) switch
+        {
+            ({ } steps, { } most) => Math.Min(steps, most),
+            (var steps, var most) => _options.Epochs is null ? steps : most,
+        };
+    }
 }

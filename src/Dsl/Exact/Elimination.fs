@@ -1,0 +1,66 @@
+namespace Inference
+
+open System
+
+/// How the values of a variable are put together: log Σ exp over all of them, or the largest.
+[<RequireQualifiedAccess>]
+type internal Combination =
+    | Sum
+    | Max
+
+/// A variable that was eliminated: the index over its values, and the sum of all factors that read them, from before.
+type internal Eliminated = { Index: FreeIndex; Joint: Tensor }
+
+/// Elimination of variables from products of factors, in log-space: a factor is a tensor free in the indices of the variables that it reads.
+[<RequireQualifiedAccess>]
+module internal Elimination =
+    /// The most numbers that a table over values may have, for each value of plates and steps.
+    let largest = 1L <<< 24
+
+    /// log Σ exp over an index; −∞ if every term is. Its derivative is Σ softmax·dx, and 0 where no term is possible: states that cannot
+    /// be teach nothing, instead of NaN.
+    let logSumExp (index: FreeIndex) (x: Tensor) : Tensor =
+        let largest = Structure.max [||] [ index ] x
+        let isFinite = less (Build.unary UnaryOp.Abs largest) (number x Double.PositiveInfinity)
+        let shift = Calculus.stopGradient (Build.select isFinite largest (number x 0.0))
+        let total = Structure.sum [||] [ index ] (exp (x - shift))
+        let isPossible = less (number x 0.0) total
+
+        shift
+        + Build.select isPossible (log (Build.select isPossible total (number x 1.0))) (number x Double.NegativeInfinity)
+
+    let private reduce (combination: Combination) (index: FreeIndex) (x: Tensor) =
+        match combination with
+        | Combination.Sum -> logSumExp index x
+        | Combination.Max -> Structure.max [||] [ index ] x
+
+    let private isValue (i: FreeIndex) = i.Kind = IndexKind.Enumerated
+    let reads (index: FreeIndex) (x: Tensor) = Array.contains index x.Indices
+
+    /// The variables of the product of some factors.
+    let scope (factors: Tensor seq) : FreeIndex[] = Build.union factors |> Array.filter isValue
+
+    /// The numbers of a table over variables.
+    let size (variables: FreeIndex seq) : double = variables |> Seq.fold (fun n i -> n * double i.Capacity) 1.0
+
+    /// One variable eliminated from a product of factors: what is left of it. `refuse` is told of a table that is too large.
+    let one combination (refuse: FreeIndex[] -> unit) (index: FreeIndex) (factors: Tensor list) : Tensor list * Eliminated =
+        let inside, outside = factors |> List.partition (reads index)
+        let variables = scope inside
+
+        if size variables > double largest then
+            refuse variables
+
+        let joint = inside |> List.reduce (+)
+        outside @ [ reduce combination index joint ], { Index = index; Joint = joint }
+
+    /// Variables eliminated one after another, each time the one whose table is smallest.
+    let rec all combination refuse (indices: FreeIndex list) (factors: Tensor list) : Tensor list * Eliminated list =
+        match indices with
+        | [] -> factors, []
+        | _ ->
+            let cost i = factors |> List.filter (reads i) |> scope |> size
+            let next = List.minBy cost indices
+            let factors, first = one combination refuse next factors
+            let factors, rest = all combination refuse (List.except [ next ] indices) factors
+            factors, first :: rest

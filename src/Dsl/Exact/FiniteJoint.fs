@@ -1,0 +1,85 @@
+namespace Inference
+
+/// A program whose latent sites are all finite, as a sum of terms: the logarithm of its joint density, free in the values of its sites.
+type internal FiniteJoint =
+    {
+        Sites: FiniteSite list
+        /// What the program observes, or was given by a handler, in order.
+        Observed: SiteRecord list
+        /// log p of the latent sites.
+        Priors: Term list
+        /// log p of what is observed, and the factors, by what they are of.
+        Evidence: (string * Location * Term) list
+    }
+
+    member j.Terms = j.Priors @ List.map (fun (_, _, t) -> t) j.Evidence
+
+[<RequireQualifiedAccess>]
+module internal FiniteJoint =
+    let private enumerate (all: EnumeratedSites) (r: SiteRequest) =
+        if not (isNull r.Value) then
+            r
+        elif (Enumeration.count r.Distribution).IsSome then
+            all.Enumerate r
+        else
+            Fail.at
+                r.Location
+                $"The site \"{r.Path}\" draws from {r.Distribution.Name}, whose values cannot be listed; a finite model has finite sites."
+                "Observe it, or derive a bound with a guide that draws it."
+
+    let private refuseHidden path _ =
+        Fail.model $"The site \"{path}\" is hidden by a handler, and a finite model has no draws." "Leave Block out."
+
+    let private requireUnscaled (s: FiniteSite) =
+        if not (isNull s.Site.Scale) then
+            Fail.at
+                s.Site.Location
+                $"The site \"{s.Path}\" is scaled; a posterior is one of sites that count once."
+                "Scale a bound, or repeat what is observed in a plate."
+
+    let private traced isFormal (program: Prob<'T>) : FiniteJoint =
+        let all, trace = EnumeratedSites isFormal, Trace()
+
+        program.Run
+            { ProbContext.At(Choose(fun r -> refuseHidden r.Path ()), trace, [], []) with
+                Handlers = [ enumerate all ]
+                HandOn = all.HandOn
+            }
+        |> ignore
+
+        let latent, observed = List.ofSeq trace.Sites |> List.partition (fun s -> all.Contains s.Path)
+        let indices, lags = EnumeratedSites.Indices [ all ], all.Lags
+
+        let sites = [ for s in latent -> { Site = s; Index = indices[s.Path]; Lags = lags[s.Path] } ]
+
+        List.iter requireUnscaled sites
+
+        {
+            Sites = sites
+            Observed = observed
+            Priors = sites |> List.map (SumOut.prior [])
+            Evidence =
+                [
+                    for s in observed -> s.Path, s.Location, Terms.prior [] s
+                    for t in Terms.ofFactors [] (List.ofSeq trace.LooseFactors) -> t.Text, Location.unknown, t
+                ]
+        }
+
+    let private mend = "Observe it"
+
+    /// Sites eliminated from terms: what is left of these, and what was eliminated.
+    let eliminate combination (sites: FiniteSite list) (terms: Term list) : Tensor * Removed list =
+        let left, removed = SumOut.run combination [] mend sites terms
+
+        let total =
+            left
+            |> List.map (fun t -> t.Sign * Terms.sum t.Own t.Scaled)
+            |> List.fold (+) (Build.scalar DType.F32 0.0)
+
+        total, removed
+
+    /// Traces a program, and sees that its sites can be summed out.
+    let ofProgram (program: Prob<'T>) : FiniteJoint =
+        let formal = traced true program
+        eliminate Combination.Sum formal.Sites formal.Terms |> ignore
+        traced false program

@@ -1,0 +1,233 @@
+namespace Inference
+
+open System
+open System.Collections.Generic
+
+/// A site of a finite model, at one value of each of its plates and steps.
+[<Sealed>]
+type SiteAt(path: string, [<ParamArray>] positions: int[]) =
+    member _.Path = path
+    /// One for each plate, then one for each chain that the site stands in.
+    member _.Positions = positions
+    static member op_Implicit(path: string) : SiteAt = SiteAt path
+
+/// Values of all sites of a finite model together.
+[<Sealed>]
+type FiniteAssignment internal (values: IReadOnlyDictionary<string, Tensor>) =
+    /// The values of a site: plates and steps are leading axes.
+    member _.Value(path: string) : Tensor =
+        match values.TryGetValue path with
+        | true, x -> x
+        | _ ->
+            let known = values.Keys |> Seq.map (fun p -> $"\"{p}\"") |> String.concat ", "
+            Fail.model $"There is no latent site \"{path}\"." $"The model's latent sites are {known}."
+
+/// The posterior of a program whose latent sites are all finite, exactly, by elimination of its variables: sums over plates, and along chains in a time
+/// that grows with their length. What it returns are tensors of a program: compiled, and differentiable. What is observed in the program, or by
+/// a condition on it, is the evidence. Where that is impossible, probabilities are 0; a checked engine names the observation.
+[<Sealed>]
+type FinitePosterior internal (joint: FiniteJoint) =
+    let zero = Build.scalar DType.F32 0.0
+    let sum sites terms = fst (FiniteJoint.eliminate Combination.Sum sites terms)
+
+    let find path =
+        match joint.Sites |> List.tryFind (fun s -> s.Path = path) with
+        | Some s -> s
+        | None ->
+            let known = joint.Sites |> List.map (fun s -> $"\"{s.Path}\"") |> String.concat ", "
+
+            Fail.model
+                $"There is no latent site \"{path}\"."
+                (if known = "" then
+                     "The model has none."
+                 else
+                     $"The model's latent sites are {known}.")
+
+    let stack (indices: FreeIndex list) (x: Tensor) = List.foldBack Structure.stack indices x
+
+    /// A condition for each observation and factor: that it can be, given those before it.
+    let possible (x: Tensor) =
+        let check (value: Tensor, before: Term list) (name, location, t: Term) =
+            let terms = before @ [ t ]
+            let log = sum joint.Sites (joint.Priors @ terms)
+
+            let spec =
+                {
+                    Site = name
+                    Requirement = "to be possible, given what is observed before it"
+                    Location = location
+                }
+
+            let ok = less (number log Double.NegativeInfinity) log
+            Build.node (Op.Check spec) [| value; Build.fill value.Shape ok |] value.Shape value.DType, terms
+
+        fst (List.fold check (x, []) joint.Evidence)
+
+    let evidence = lazy (possible (sum joint.Sites joint.Terms))
+    let summed = lazy (snd (FiniteJoint.eliminate Combination.Sum joint.Sites joint.Terms))
+    let best = lazy (FiniteJoint.eliminate Combination.Max joint.Sites joint.Terms)
+
+    /// The derivative of the log-evidence by what is added to log p of each value of a site is the value's probability.
+    let marginals =
+        lazy
+            (let around = evidence.Value.Indices
+
+             let field (s: FiniteSite) =
+                 let shape = [| for i in s.Indices @ [ s.Index ] -> i.Capacity |]
+                 let none = Array.fold (fun x i -> x + 0.0 * Build.convert DType.F32 (Structure.position i)) zero around
+                 Build.fill shape none
+
+             let fields = joint.Sites |> List.map field
+
+             let added =
+                 List.map2
+                     (fun (s: FiniteSite) h ->
+                         let value = List.fold (fun x i -> Structure.unstack i x) h (s.Indices @ [ s.Index ])
+                         Terms.summand [] s.Indices null "" 1.0 value)
+                     joint.Sites
+                     fields
+
+             let log = possible (sum joint.Sites (joint.Terms @ added))
+             let found = Calculus.gradient log (Array.ofList fields)
+             readOnlyDict (Seq.zip (joint.Sites |> List.map (fun s -> s.Path)) found))
+
+    /// Whether the site is at its stated place, and has the value that an index names: 0, and −∞ if it is there and has another.
+    let pinned (q: SiteAt, index: FreeIndex) : Term =
+        let s = find q.Path
+
+        if q.Positions.Length <> s.Indices.Length then
+            let places = s.Indices |> List.map (fun i -> $"\"{i.Name}\"") |> String.concat ", "
+
+            Fail.model
+                $"The site \"{q.Path}\" is asked for at {q.Positions.Length} places; it stands in {s.Indices.Length} plates and chains ({places})."
+                "Give the position in each, from the outermost plate, then the chains."
+
+        let place k (i: FreeIndex) =
+            let position = q.Positions[k]
+
+            if position < 0 || position >= i.Capacity then
+                Fail.model
+                    $"The site \"{q.Path}\" is asked for at {position} of \"{i.Name}\", which has {i.Capacity}."
+                    $"Positions are from 0 to {i.Capacity - 1}."
+
+            equals (Structure.position i) (Build.scalar DType.I32 (double position))
+
+        let isAt = s.Indices |> List.mapi place |> List.fold both (equals zero zero)
+        let same = equals (Structure.position s.Index) (Structure.position index)
+        let allowed = Build.binary BinaryOp.Or (Build.unary UnaryOp.Not isAt) same
+        Terms.summand [] s.Indices null $"{q.Path} is given" 1.0 (where allowed zero)
+
+    /// The joint probabilities of some sites with the evidence, as logarithms: an axis for each.
+    let logTable (sites: SiteAt list) : Tensor =
+        let indices =
+            sites
+            |> List.map (fun q -> FreeIndex($"{q.Path} asked", (find q.Path).Index.Extent, IndexKind.Enumerated))
+
+        let pins = List.map pinned (List.zip sites indices)
+        stack indices (possible (sum joint.Sites (joint.Terms @ pins)))
+
+    /// Probabilities along the axes from one on; 0 where none is possible.
+    let normalised (first: int) (log: Tensor) =
+        let axes = [| first .. log.Shape.Length - 1 |]
+        let total = Structure.logSumExp axes [] log
+        let isPossible = less (number total Double.NegativeInfinity) total
+        exp (log - Structure.restore axes log.Shape (Build.select isPossible total (number total 0.0)))
+
+    let mustName (sites: SiteAt seq) =
+        let all = List.ofSeq sites
+
+        if all.IsEmpty then
+            Fail.model "A table of no sites was asked for." "Name one or more."
+
+        all
+
+    /// The log-evidence, in nats.
+    member _.LogEvidence: Tensor = evidence.Value
+
+    /// The probabilities of a site's values: plates and steps are leading axes, values the last. Along a chain it is smoothed: given all that is
+    /// observed.
+    member _.Marginal(path: string) : Tensor = marginals.Value[(find path).Path]
+
+    /// The joint probabilities of some sites, an axis for each.
+    member _.Joint([<ParamArray>] sites: SiteAt[]) : Tensor = normalised 0 (logTable (mustName sites))
+
+    /// P(sites | given): an axis for each that is given, then one for each other; 0 where what is given is impossible.
+    member _.Conditional(sites: SiteAt seq, given: SiteAt seq) : Tensor =
+        let given = List.ofSeq given
+        normalised given.Length (logTable (given @ mustName sites))
+
+    member private _.Assigned(positions: IReadOnlyDictionary<FreeIndex, Tensor>) =
+        let value (s: FiniteSite) = stack s.Indices (Enumeration.valuesAt positions[s.Index] s.Site.Distribution)
+        FiniteAssignment(readOnlyDict [ for s in joint.Sites -> s.Path, value s ])
+
+    /// The most likely values of all sites together; of equally likely ones some. Along a chain it is Viterbi's path.
+    member p.MostLikely: FiniteAssignment =
+        let pick _ _ _ _ row = Shapes.argMax 0 row
+        p.Assigned(Assignments.backward pick (snd best.Value))
+
+    /// log p(the most likely values, what is observed), in nats.
+    member _.LogMostLikely: Tensor = possible (fst best.Value)
+
+    /// A draw of all sites together: backward through what was eliminated, along a chain after filtering forward.
+    member p.Sample: Prob<FiniteAssignment> =
+        Prob(fun c ->
+            let pick (s: FiniteSite) (index: FreeIndex) plates times (row: Tensor) =
+                match Prob.keyOf c (c.Enter $"{index.Name} of posterior").Path with
+                | Some key ->
+                    let draws = { Key = key; Plates = c.Plates @ plates; Times = c.Times @ times }
+
+                    choose (normalised 0 row) (draws.UniformLike(zero, 0))
+                | None ->
+                    Fail.at
+                        s.Site.Location
+                        $"The site \"{s.Path}\" is drawn from a posterior where no draws are made."
+                        "Run the program with a seed."
+
+            p.Assigned(Assignments.backward pick summed.Value))
+
+    /// The probabilities of a site of a chain given what is observed up to each step, that included: steps are the first axis after plates. The site must be
+    /// read by a later step.
+    member _.Filtered(path: string) : Tensor =
+        let s = find path
+
+        let chain =
+            summed.Value
+            |> List.tryPick (fun r ->
+                match r with
+                | Removed.Chain c when c.Sites |> List.exists (fun own -> own.Path = path) -> Some c
+                | Removed.Chain _
+                | Removed.Site _ -> None)
+
+        match chain with
+        | None ->
+            Fail.at
+                s.Site.Location
+                $"The site \"{path}\" is not carried along a chain, and has nothing to be filtered by."
+                "Ask for its Marginal."
+        | Some c ->
+            let own = c.Sites |> List.collect (fun s -> s.All)
+
+            match
+                c.Message
+                |> List.singleton
+                |> Elimination.scope
+                |> Array.tryFind (fun i -> not (List.contains i own))
+            with
+            | Some other ->
+                Fail.at
+                    s.Site.Location
+                    $"The site \"{path}\" depends on \"{other.Name}\", which is drawn outside the chain over \"{c.Time.Name}\"."
+                    $"Condition on \"{other.Name}\", or ask for the Marginal, given all that is observed."
+            | None ->
+                let rest =
+                    Elimination.scope [ c.Message ] |> Array.filter (fun i -> not (obj.ReferenceEquals(i, s.Index)))
+
+                let log = Array.fold (fun x i -> Elimination.logSumExp i x) c.Message rest
+                let row = Structure.stack s.Index log
+                stack s.Indices (normalised 0 row)
+
+/// Posteriors of finite models.
+[<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
+module FinitePosterior =
+    /// The posterior of a program whose latent sites are all finite.
+    let ofProgram (program: Prob<'T>) : FinitePosterior = FinitePosterior(FiniteJoint.ofProgram program)
