@@ -68,6 +68,9 @@ type SiteRequest =
         Pass: Tensor -> Tensor
     }
 
+    /// The plates and times that the site stands in.
+    member r.Indices = r.Plates @ r.Times
+
 /// A factor that a program made while it was traced.
 type FactorRecord =
     {

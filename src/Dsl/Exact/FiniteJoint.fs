@@ -41,7 +41,7 @@ module internal FiniteJoint =
         let all, trace = EnumeratedSites isFormal, Trace()
 
         program.Run
-            { ProbContext.At(Choose(fun path _ _ -> refuseHidden path ()), trace, [], []) with
+            { ProbContext.At(Choose(fun r -> refuseHidden r.Path ()), trace, [], []) with
                 Handlers = [ enumerate all ]
                 HandOn = all.HandOn
             }
