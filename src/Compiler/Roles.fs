@@ -407,6 +407,15 @@ module Roles =
                     all.ExceptWith upstream[j]
 
             all.UnionWith cycles[k]
+
+            // the end of a loop stands where the loop stands
+            let isApart n =
+                match graph.Nodes[n].Op with
+                | Op.Final(s, _) when not (cycles[k].Contains n) ->
+                    graph.Scans[scanOf s].Carries |> Array.forall (fun c -> c < 0 || not (all.Contains c))
+                | _ -> false
+
+            all.RemoveWhere isApart |> ignore
             all
 
         let lane = lanes graph role

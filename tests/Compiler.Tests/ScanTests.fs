@@ -230,3 +230,23 @@ let ``Exponentials less one, far out`` () =
     Oracle.agrees program [ "x", x ]
     let struct (outputs, _) = Interpreter.Run(program, Dictionary(dict [ "x", x ]), Dictionary(), true)
     Assert.Equal(-1.0, outputs["y"].[0])
+
+[<Fact>]
+let ``The end of a loop inside one loop that only another loop reads`` () =
+    let program =
+        build "ends" (fun b ->
+            let i, t, u = L.PlateIndex("i", 20), L.TimeIndex("t", 5), L.TimeIndex("u", 3)
+            let x = L.Unstack(b.Input("x", [| 20 |], DType.F32), i)
+            let mutable ends = Unchecked.defaultof<Tensor>
+
+            let total, _ =
+                Structure.scan t [| b.Input("s", [||], DType.F32) |] (fun c ->
+                    let inner, each = Structure.scan u [| x * c[0] |] (fun d -> [| L.Sin d[0] |], d[0])
+                    ends <- inner[0]
+                    [| c[0] * 0.5 + L.MeanOver(i, L.SumOver(u, each)) |], ())
+
+            let others, _ = Structure.scan t [| x |] (fun c -> [| c[0] * 0.5 + ends |], ())
+            b.Output("total", total[0])
+            b.Output("others", L.Stack(others[0], i)))
+
+    Oracle.agrees program [ "x", numbers 1 20; "s", [| 0.7 |] ]

@@ -179,3 +179,21 @@ let ``A loop that starts from what its step returns`` () =
         let a = L.Sin x[0]
         let finals, each = Structure.scan time [| a * a |] (fun c -> [| a |], c[0] * c[0])
         finals[0] + L.SumOver(time, each))
+
+[<Fact>]
+let ``Values that are computed alike pass their cotangents on together`` () =
+    let x, w = L.Constant [| 0.3; -0.4; 0.9 |], L.Constant([| 0.1; 0.2; 0.3; -0.5; 0.4; 0.2 |], 2, 3)
+    // two layers written twice are one layer to the derivative
+    let layer () = L.Tanh(L.Dot(w, x))
+    let loss = L.Sum(L.Square(layer ())) + L.Sum(L.Sin(layer ()))
+    let gradient = Calculus.gradient loss [| x |]
+
+    let contractions =
+        Traverse.postOrder gradient
+        |> Array.filter (fun n ->
+            match n.Op with
+            | Op.Dot(_, [| 0 |], _, _)
+            | Op.Dot(_, _, [| 0 |], _) when n.Shape = [| 3 |] -> true
+            | _ -> false)
+
+    Assert.Single contractions |> ignore
