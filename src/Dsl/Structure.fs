@@ -1,7 +1,6 @@
 namespace Inference
 
 open System
-open System.Collections.Generic
 
 /// Constructors of primitives that introduce, contract or bind indices.
 [<RequireQualifiedAccess>]
@@ -167,60 +166,6 @@ module Structure =
             absent
             |> List.fold (fun v i -> Build.binary BinaryOp.Add v (Build.unary UnaryOp.Log (Build.convert v.DType (extent i)))) product
 
-    /// Whether a value is made of all steps of a loop.
-    let private takesAll (index: FreeIndex) (x: Tensor) =
-        let isIndex (i: FreeIndex) = obj.ReferenceEquals(i, index)
-
-        match x.Op with
-        | Op.Reduce(_, _, held)
-        | Op.Dot(_, _, _, held)
-        | Op.Convolution(_, _, held) -> List.exists isIndex held
-        | Op.Stack i -> isIndex i
-        | Op.Final(s, _) -> isIndex s.Index
-        | _ -> false
-
-    /// A step that needs all steps needs itself.
-    let private refuseOwnSteps (scan: Scan) (carries: Tensor[]) (nexts: Tensor[]) =
-        let operands (x: Tensor) =
-            match x.Op with
-            | Op.Carry(s, _)
-            | Op.Final(s, _) when isNull s.Nexts -> s.Inits
-            | Op.Carry(s, _)
-            | Op.Final(s, _) -> Array.append s.Inits s.Nexts
-            | _ -> x.Inputs
-
-        let users = Dictionary<Tensor, List<Tensor>>(HashIdentity.Reference)
-        let seen = HashSet<Tensor>(nexts, HashIdentity.Reference)
-        let pending = Stack<Tensor>(seen)
-
-        while pending.Count > 0 do
-            let x = pending.Pop()
-
-            for operand in operands x do
-                if not (users.ContainsKey operand) then
-                    users[operand] <- List()
-
-                users[operand].Add x
-
-                if seen.Add operand then
-                    pending.Push operand
-
-        let reached = HashSet<Tensor>(carries, HashIdentity.Reference)
-        let pending = Stack<Tensor>(carries)
-
-        while pending.Count > 0 do
-            match users.TryGetValue(pending.Pop()) with
-            | true, readers ->
-                for reader in readers do
-                    if takesAll scan.Index reader then
-                        Fail.model
-                            $"A step of the loop over \"{scan.Index.Name}\" reads a value made of all its steps, which are not there before it."
-                            "Carry what earlier steps gave, or compute the value outside the loop."
-
-                    if reached.Add reader then
-                        pending.Push reader
-            | _ -> ()
-
     /// A sequential loop over an index. `step` maps the carried values to their values after one step and to anything else that
     /// leaves the loop, free in the index. It is traced again when the carried values turn out to vary over more indices than
     /// their starts, so it must be pure. `backward` takes the steps from the last to the first.
@@ -251,7 +196,6 @@ module Structure =
                 nexts |> Array.mapi (fun k n -> distinctUnion (Seq.append carried[k] (without [ index ] n.Indices)))
 
             if Array.forall2 (fun (p: FreeIndex[]) (q: FreeIndex[]) -> p.Length = q.Length) carried after then
-                refuseOwnSteps scan carries nexts
                 scan.Bind(carries, nexts)
                 scan, results
             else

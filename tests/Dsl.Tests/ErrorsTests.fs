@@ -35,23 +35,3 @@ let ``The innermost model names an error`` () =
     Assert.Equal("inner", e.Model)
     Assert.Equal("wrong", e.Problem)
     Assert.Equal("mend", e.Mend)
-
-[<Fact>]
-let ``A step that reads a value made of all steps is refused`` () =
-    let t = L.TimeIndex("t", 4)
-    let loop step = (fun () -> Structure.scan t [| L.Fill 1.0 |] step |> ignore)
-    let e = failure (loop (fun c -> [| c[0] * 0.5 + L.SumOver(t, L.Sin c[0]) |], ()))
-    Assert.StartsWith("A step of the loop over \"t\" reads a value made of all its steps", e.Problem)
-    // the end of a loop that goes along with this one
-    let e =
-        failure (
-            loop (fun c ->
-                let others, _ = Structure.scan t [| L.Fill 0.0 |] (fun d -> [| d[0] + c[0] |], ())
-                [| c[0] + others[0] |], ())
-        )
-
-    Assert.StartsWith("A step of the loop over \"t\" reads a value made of all its steps", e.Problem)
-    // what does not depend on the loop may be made of all steps
-    let data = L.Unstack(L.Constant [| 1.0; 2.0; 3.0; 4.0 |], t)
-    let finals, _ = Structure.scan t [| L.Fill 1.0 |] (fun c -> [| c[0] + L.SumOver(t, data) |], ())
-    Assert.Equal(41.0, number finals[0])
