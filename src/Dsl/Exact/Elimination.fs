@@ -29,6 +29,13 @@ module internal Elimination =
         shift
         + Build.select isPossible (log (Build.select isPossible total (number x 1.0))) (number x Double.NegativeInfinity)
 
+    /// Probabilities along the axes from one on; 0 where none is possible.
+    let normalised (first: int) (log: Tensor) : Tensor =
+        let axes = [| first .. log.Shape.Length - 1 |]
+        let total = Structure.logSumExp axes [] log
+        let isPossible = less (number total Double.NegativeInfinity) total
+        exp (log - Structure.restore axes log.Shape (Build.select isPossible total (number total 0.0)))
+
     let private reduce (combination: Combination) (index: FreeIndex) (x: Tensor) =
         match combination with
         | Combination.Sum -> logSumExp index x
