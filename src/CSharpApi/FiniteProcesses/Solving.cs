@@ -88,6 +88,29 @@ public static class Solving
                 LinearQuadratic.derive(Math.Max(0, method.Horizon ?? 0), optimal), method, "asked for", engine, settings ?? []));
     }
 
+    /// <summary>Looks for a locally optimal trajectory of a process whose states and actions are real numbers.</summary>
+    /// <param name="optimal">What is to be optimal.</param>
+    /// <param name="engine">The machine that it runs on. It outlives the solution. The process runs in its precision, the recursion in double.</param>
+    /// <param name="method">The horizon, where the trajectory begins, and how it is looked for.</param>
+    /// <param name="settings">The numbers of the settings, where the process has any.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <returns>The trajectory and gains beside it, to be disposed.</returns>
+    /// <exception cref="ModelException">A field is discrete, the process lacks a part or may end early, or the first trajectory is not finite.</exception>
+    public static TrajectorySolution Solve<S, A, G>(
+        this Optimal<S, A, G> optimal,
+        Engine engine,
+        IterativeLqr method,
+        double[]? settings = null,
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
+    {
+        ArgumentNullException.ThrowIfNull(optimal);
+        ArgumentNullException.ThrowIfNull(engine);
+        ArgumentNullException.ThrowIfNull(method);
+        return Place.Of(file, line, () => new TrajectorySolution(IterativeLqrModule.derive(method.Horizon, optimal), method, engine, settings ?? []));
+    }
+
     /// <summary>Solves a process that is given as tables.</summary>
     /// <inheritdoc cref="Solve{S, A, G}(Optimal{S, A, G}, Engine, FiniteMethod, Func{S, A, Tensor}, double[], string, int)"/>
     public static FiniteSolution Solve(

@@ -42,7 +42,10 @@ module internal Matrices =
     /// The rows and columns of a matrix that are marked by 1 in a vector; in place of the others, marked by 0, those of the identity.
     let among (marks: Tensor) (a: Tensor) =
         let n = a.Shape[0]
-        let rows, columns = Build.broadcast [| 0; -1 |] [| n; n |] marks, Build.broadcast [| -1; 0 |] [| n; n |] marks
+
+        let rows, columns =
+            Build.broadcast [| 0; -1 |] [| n; n |] marks, Build.broadcast [| -1; 0 |] [| n; n |] marks
+
         rows * columns * a + (1.0 - rows) * identity n
 
     let vector (x: Tensor) = Shapes.reshape [| x.Count |] x
