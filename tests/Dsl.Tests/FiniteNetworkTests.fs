@@ -119,3 +119,47 @@ let ``Draws of a network come as often as they are probable`` () =
 
             if log = Double.NegativeInfinity then
                 Assert.Equal(0, n))
+
+[<Fact>]
+let ``A checked engine names the first observation that is impossible after those before it`` () =
+    let mutable later = 0
+    use engine = new Engine(EngineOptions(Threads = 1, Checked = true, Cache = false))
+
+    holdsForContradictions 12 (fun net ->
+        let observed =
+            [
+                for k in 0 .. net.Nodes.Length - 1 do
+                    if net.Nodes[k].Observed.IsSome then
+                        k
+            ]
+
+        let first = observed |> List.find (fun k -> not (isPossible (assignmentsWith (fun j -> j <= k) net)))
+        later <- later + (if first > observed.Head then 1 else 0)
+        let evidence = build "evidence" (fun b -> b.Output("evidence", (posterior net).LogEvidence))
+        Assert.Equal(Double.NegativeInfinity, (interpret [] [] evidence).["evidence"].[0])
+        let failure = Assert.Throws<CheckFailedException>(fun () -> execute engine [] evidence |> ignore)
+        Assert.Contains($"The site \"{path net.Nodes[first]}\" needs to be possible", failure.Message))
+
+    Assert.True(later > 2)
+
+[<Fact>]
+let ``A posterior's graph grows with the observations, and not with their square`` () =
+    let nodes count =
+        let model =
+            prob {
+                let! k = L.Sample("k", L.Categorical(vector [ 0.1; 0.2; 0.3 ]))
+                let odds = L.Convert(k, DType.F32)
+
+                let rec see n =
+                    prob {
+                        if n > 0 then
+                            do! L.Observe($"y{n}", L.Bernoulli(logits = odds - 0.1 * double n), scalar 1.0)
+                            return! see (n - 1)
+                    }
+
+                return! see count
+            }
+
+        (Traverse.postOrder [ (FinitePosterior.ofProgram model).LogEvidence ]).Length
+
+    Assert.InRange(double (nodes 80 - nodes 40) / double (nodes 40 - nodes 20), 1.9, 2.1)

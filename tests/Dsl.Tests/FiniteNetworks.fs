@@ -30,7 +30,8 @@ let path (n: Node) = if n.IsInPlate then "i/" + n.Name else n.Name
 
 let places (net: Network) (n: Node) = if n.IsInPlate then net.Places else 1
 
-let private draw (random: Random) : Network =
+/// One value in so many is impossible.
+let private draw (impossible: int) (random: Random) : Network =
     let places = random.Next(1, 4)
     let globals, inPlate = random.Next(1, 5), random.Next(0, 4)
     let counts = Array.init (globals + inPlate) (fun _ -> random.Next(2, 5))
@@ -47,7 +48,7 @@ let private draw (random: Random) : Network =
         let isInPlate = k >= globals
         // what is impossible stays so
         let logit () =
-            if random.Next 12 = 0 then
+            if random.Next impossible = 0 then
                 Double.NegativeInfinity
             else
                 3.0 * random.NextDouble()
@@ -77,8 +78,8 @@ let latent (net: Network) : Element list =
                 for place in 0 .. places net net.Nodes[k] - 1 -> { Node = k; Place = place }
     ]
 
-/// All values of the latent sites at all places together, with the logarithm of their density with what is observed.
-let assignments (net: Network) : (Map<Element, int> * double) list =
+/// All values of the latent sites at all places together, with the logarithm of their density with what is observed at some nodes.
+let assignmentsWith (isCounted: int -> bool) (net: Network) : (Map<Element, int> * double) list =
     let normalised (row: double[]) =
         let total = log (Array.sumBy exp row)
         row |> Array.map (fun x -> x - total)
@@ -97,7 +98,12 @@ let assignments (net: Network) : (Map<Element, int> * double) list =
         Seq.sum (
             seq {
                 for k in 0 .. net.Nodes.Length - 1 do
-                    for place in 0 .. places net net.Nodes[k] - 1 do
+                    for place in
+                        0 .. (if net.Nodes[k].Observed.IsNone || isCounted k then
+                                  places net net.Nodes[k]
+                              else
+                                  0)
+                             - 1 do
                         let row = net.Nodes[k].Parents |> List.fold (fun r j -> r * net.Nodes[j].Count + at j place) 0
                         tables[k].[row].[at k place]
             }
@@ -113,6 +119,10 @@ let assignments (net: Network) : (Map<Element, int> * double) list =
             ]
 
     all (latent net) Map.empty
+
+let assignments net = assignmentsWith (fun _ -> true) net
+
+let isPossible (all: (Map<Element, int> * double) list) = all |> List.exists (fun (_, p) -> p > Double.NegativeInfinity)
 
 let private sizeOf (net: Network) = latent net |> List.fold (fun n e -> n * double net.Nodes[e.Node].Count) 1.0
 
@@ -152,31 +162,29 @@ let program (net: Network) : Prob<unit> =
             return ()
     }
 
-/// Networks of at most some thousands of assignments, some of them possible, and one more source of choices.
-let networks: Arbitrary<Network * int> =
+/// Networks of at most some thousands of assignments, and one more source of choices.
+let private networks impossible (isWanted: Network -> bool) : Arbitrary<Network * int> =
     Gen.choose (0, 1_000_000)
     |> Gen.map (fun seed ->
         let random = Random seed
 
         let rec suitable () =
-            let net = draw random
+            let net = draw impossible random
             let size = sizeOf net
-
-            if
-                size > 1.0
-                && size <= 4000.0
-                && assignments net |> List.exists (fun (_, p) -> p > Double.NegativeInfinity)
-            then
-                net
-            else
-                suitable ()
+            if size > 1.0 && size <= 4000.0 && isWanted net then net else suitable ()
 
         suitable (), random.Next())
     |> Arb.fromGen
 
-/// Holds for some number of random networks.
-let holdsFor count (property: Network -> Random -> unit) =
+let private check count networks (property: Network -> Random -> unit) =
     Check.One(
         Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(17UL, 5UL); Size = None }),
         Prop.forAll networks (fun (net, seed) -> property net (Random seed))
     )
+
+/// Holds for some number of random networks whose observations are possible.
+let holdsFor count property = check count (networks 12 (assignments >> isPossible)) property
+
+/// Holds for some number of random networks whose observations contradict each other, or what sites may be.
+let holdsForContradictions count property =
+    check count (networks 3 (assignments >> isPossible >> not)) (fun net _ -> property net)
