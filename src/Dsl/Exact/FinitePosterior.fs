@@ -45,12 +45,11 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
     let stack (indices: FreeIndex list) (x: Tensor) = List.foldBack Structure.stack indices x
 
+    let possibleTogether = lazy (FiniteJoint.possible joint)
+
     /// A condition for each observation and factor: that it can be, given those before it.
     let possible (x: Tensor) =
-        let check (value: Tensor, before: Term list) (name, location, t: Term) =
-            let terms = before @ [ t ]
-            let log = sum joint.Sites (joint.Priors @ terms)
-
+        let check (value: Tensor) (k, (name, location, _)) =
             let spec =
                 {
                     Site = name
@@ -58,10 +57,11 @@ type FinitePosterior internal (joint: FiniteJoint) =
                     Location = location
                 }
 
-            let ok = less (number log Double.NegativeInfinity) log
-            Build.node (Op.Check spec) [| value; Build.fill value.Shape ok |] value.Shape value.DType, terms
+            let together = possibleTogether.Value
+            let ok = less (number together (double k)) together
+            Build.node (Op.Check spec) [| value; Build.fill value.Shape ok |] value.Shape value.DType
 
-        fst (List.fold check (x, []) joint.Evidence)
+        joint.Evidence |> List.indexed |> List.fold check x
 
     let evidence = lazy (possible (sum joint.Sites joint.Terms))
     let summed = lazy (snd (FiniteJoint.eliminate Combination.Sum joint.Sites joint.Terms))
@@ -181,6 +181,9 @@ type FinitePosterior internal (joint: FiniteJoint) =
     /// The probabilities of a site of each step of a chain given what is observed up to that step, that included: plates and steps are leading axes, values
     /// the last.
     member _.Filtered(path: string) : Tensor = FilteredSites.probabilities joint summed.Value (find path)
+
+    /// How the evidence is computed: its formula, with all sums in it, and what is eliminated in which order, with the size of each table.
+    member _.Explain() : string = FiniteDerivation.text joint
 
 /// Posteriors of finite models.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]

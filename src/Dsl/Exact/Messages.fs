@@ -38,14 +38,16 @@ module internal Messages =
     let private lagged (sites: FiniteSite list) =
         sites |> List.collect (fun s -> s.Lags), sites |> List.collect (fun s -> List.take s.Lags.Length s.All)
 
-    /// A joint of the sites of a step and of earlier steps, summed along the chain: α₀ = 1/n and
-    /// α(z_t, …) = Σ α(z_{t−1}, …)·f_t(z_t, z_{t−1}, …), then Σ α(z_T, …)·g(z_T, …). The values before the first step are made up, as many as
-    /// there are: nothing reads them, since the chain starts from what it is given. `steps` are f, `ends` are g.
+    /// The message before the first step: 1 for all values together, since those are made up.
     let private startOf combination (before: FreeIndex list) =
         match combination with
         | Combination.Sum -> -(log (Elimination.size before))
         | Combination.Max -> 0.0
+        | Combination.MaxMin -> Double.PositiveInfinity
 
+    /// A joint of the sites of a step and of earlier steps, summed along the chain: α₀ = 1/n and
+    /// α(z_t, …) = Σ α(z_{t−1}, …)·f_t(z_t, z_{t−1}, …), then Σ α(z_T, …)·g(z_T, …). The values before the first step are made up, as many as
+    /// there are: nothing reads them, since the chain starts from what it is given. `steps` are f, `ends` are g.
     let along combination refuse time (sites: FiniteSite list) (steps: Tensor list) (ends: Tensor list) : Tensor list * EliminatedChain =
         let before, after = lagged sites
         let last = sites |> List.map (fun s -> List.last s.Lags)
@@ -58,7 +60,7 @@ module internal Messages =
                 let factors, eliminated =
                     Elimination.all combination refuse last (unstackAll before carried[0] :: steps)
 
-                let message = List.reduce (+) factors
+                let message = Elimination.product combination factors
                 [| stackAll after message |], (message, eliminated))
 
         let left, ended = Elimination.all combination refuse before (unstackAll before finals[0] :: ends)
