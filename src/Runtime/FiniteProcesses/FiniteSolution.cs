@@ -30,6 +30,7 @@ public sealed partial class FiniteSolution : ExactSolution
     {
         ArgumentNullException.ThrowIfNull(optimal);
         ArgumentNullException.ThrowIfNull(engine);
+        RequireSeen(optimal.Mdp);
         (Process, _engine) = (optimal.Mdp, engine);
         Method = method ?? new ValueIteration();
         _why = method is null ? Reason(optimal.Mdp) : "asked for";
@@ -175,6 +176,18 @@ public sealed partial class FiniteSolution : ExactSolution
         if (!holds)
         {
             throw new ModelException($"{option} is {value}.", LocationModule.ofUser(), "", mend);
+        }
+    }
+
+    private static void RequireSeen(FiniteMdp process)
+    {
+        if (process.Observation is not null)
+        {
+            throw new ModelException(
+                $"The states of \"{process.Name}\" are hidden behind its observations; this solution would act on the state itself.",
+                LocationModule.ofUser(),
+                process.Name,
+                "Solve it over beliefs: Solve(engine, new BeliefTree { Horizon = … }); or, to act on states that are seen, leave Observe out: FiniteMdpModule.seen of its tables.");
         }
     }
 
