@@ -19,6 +19,7 @@ public partial class DocumentationTests
     [InlineData("docs/errors.md")]
     [InlineData("docs/learning.md")]
     [InlineData("docs/planning.md")]
+    [InlineData("docs/linear-quadratic.md")]
     [InlineData("docs/graph.md")]
     [InlineData("docs/objectives.md")]
     [InlineData("docs/finite.md")]
