@@ -21,6 +21,20 @@ internal sealed record Case
     public long Bytes { get; init; }
 
     public IReadOnlyList<PeerCommand> Peers { get; init; } = [];
+
+    /// <summary>Rounds that peers take part in; null: all. For peers that take minutes.</summary>
+    public int? PeerRounds { get; init; }
+
+    /// <summary>How it is told that peers compute the same.</summary>
+    public Comparison Comparison { get; init; } = Comparison.OfMeans;
+}
+
+/// <summary>Runs that are compared with a peer's.</summary>
+/// <param name="Runs">From so many seeds.</param>
+/// <param name="IsPaired">Whether a seed gives the peer the same numbers, so that each run must come to the same.</param>
+internal sealed record Comparison(int Runs, bool IsPaired)
+{
+    public static Comparison OfMeans { get; } = new(100, IsPaired: false);
 }
 
 /// <summary>What one unit is, and what comes of it.</summary>

@@ -4,7 +4,7 @@ namespace Inference.Benchmarks.Measuring;
 
 /// <summary>
 /// Whether a peer computes the same as we do: both start anew from many seeds, and the means of what comes of it must agree within their
-/// sampling errors.
+/// sampling errors; or within rounding, where both draw the same numbers.
 /// </summary>
 /// <param name="Number">The number whose means differ most.</param>
 /// <param name="Ours">Its mean with us.</param>
@@ -22,11 +22,17 @@ internal sealed record Agreement(string Number, double Ours, double Theirs, doub
 
     public bool Holds => StandardErrors <= MostStandardErrors;
 
-    public static Agreement Of(IWork work, Peer peer, int count)
+    public static Agreement Of(IWork work, Peer peer, Comparison comparison)
     {
-        IReadOnlyDictionary<string, double>[] ours = [.. Enumerable.Range(0, count).Select(work.RunAnew)];
-        IReadOnlyDictionary<string, double[]> theirs = peer.Sample(count);
-        return theirs.Select(number => Of(number.Key, [.. ours.Select(run => run[number.Key])], number.Value))
+        IReadOnlyDictionary<string, double>[] ours = [.. Enumerable.Range(0, comparison.Runs).Select(work.RunAnew)];
+        IReadOnlyDictionary<string, double[]> theirs = peer.Sample(comparison.Runs);
+        return theirs.SelectMany(number =>
+            {
+                double[] own = [.. ours.Select(run => run[number.Key])];
+                return comparison.IsPaired
+                    ? own.Zip(number.Value, (a, b) => new Agreement(number.Key, a, b, StandardError: 0))
+                    : [Of(number.Key, own, number.Value)];
+            })
             .MaxBy(agreement => agreement.StandardErrors)!;
     }
 

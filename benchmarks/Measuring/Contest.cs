@@ -7,7 +7,6 @@ namespace Inference.Benchmarks.Measuring;
 internal static class Contest
 {
     private const int Rounds = 40;
-    private const int SamplesOfAgreement = 100;
 
     /// <summary>A peer may use as many threads as does it good.</summary>
     private static readonly int[] PeerThreads = [1, 2];
@@ -32,7 +31,8 @@ internal static class Contest
                from threads in PeerThreads
                select (peer, threads, Contestant.Of(peer, threads, @case.PeerUnitsPerRound)),
         ];
-        Run([own, .. baseline is null ? [] : new[] { baseline }, .. others.Select(other => other.Contestant)]);
+        Contestant[] always = [own, .. baseline is null ? [] : new[] { baseline }];
+        Run(round => round < (@case.PeerRounds ?? Rounds) ? [.. always, .. others.Select(other => other.Contestant)] : always);
 
         // Before the work starts anew: the number of units is fixed, and so are their outputs.
         string checksum = ChecksumOf(work.Outputs);
@@ -50,7 +50,7 @@ internal static class Contest
                    group other by other.Peer into ofOnePeer
                    let best = ofOnePeer.MinBy(other => other.Contestant.Timings.Median)
                    select new PeerResult(
-                       best.Peer.Name, best.Contestant.Timings, best.Threads, Agreement.Of(work, best.Peer, SamplesOfAgreement)),
+                       best.Peer.Name, best.Contestant.Timings, best.Threads, Agreement.Of(work, best.Peer, @case.Comparison)),
             ],
         };
     }
@@ -60,11 +60,11 @@ internal static class Contest
         baseline,
         @case.Bytes == 0 ? null : @case.Bytes / own.Median / (@case.Baseline.Bytes / baseline.Median));
 
-    private static void Run(IReadOnlyList<Contestant> contestants)
+    private static void Run(Func<int, IEnumerable<Contestant>> contestants)
     {
         for (int round = 0; round < Rounds; round++)
         {
-            foreach (Contestant contestant in contestants)
+            foreach (Contestant contestant in contestants(round))
             {
                 Thread.Sleep(Rest);
                 contestant.DoRound();

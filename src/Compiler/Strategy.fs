@@ -188,6 +188,33 @@ module Strategy =
 
         distance
 
+    /// Values of fewer numbers than this fit a cache, and are kept there.
+    let private manyNumbers = 1L <<< 20
+
+    /// Values that vary over far more than what they are computed from, as a table of all pairs does of two lists: to compute them again where
+    /// they are summed costs less than to write and to read them, and a long chain's would not fit the memory.
+    let private expanding (graph: Graph) : bool[] =
+        let numbers (n: Node) =
+            n.Indices |> Array.fold (fun size i -> size * int64 graph.Indices[i].Capacity) (int64 n.Count)
+
+        // the numbers of the largest value that one is computed from element by element
+        let source = Array.zeroCreate<int64> graph.Nodes.Length
+        let expands = Array.zeroCreate<bool> graph.Nodes.Length
+
+        for n in graph.Nodes do
+            let isComputed = isElementwise n.Op && n.Inputs.Length > 0
+
+            let largest =
+                if isComputed then
+                    n.Inputs |> Seq.map (fun i -> source[i]) |> Seq.max
+                else
+                    numbers n
+
+            expands[n.Id] <- isComputed && numbers n >= manyNumbers && numbers n >= 16L * largest
+            source[n.Id] <- if expands[n.Id] then largest else numbers n
+
+        expands
+
     /// Slices of what one loop's steps compute that another loop's steps read: a copy of the slice is kept for them, not all of it.
     let private keptSlices (graph: Graph) (roles: Roles) : Set<int> =
         let onCycle k (n: int) = roles.Cycle[k].Contains n
@@ -266,6 +293,16 @@ module Strategy =
             && distances[n.Id] <= 3
             && roles.Users[n.Id] |> Array.forall (fun u -> isElementwise graph.Nodes[u].Op)
 
+        let expanding = expanding graph
+
+        let isSummedEachTime (n: Node) =
+            let sums u =
+                match graph.Nodes[u].Op with
+                | Op.Reduce _ -> true
+                | op -> isElementwise op && expanding[u] && strategies[u] = Strategy.Inline
+
+            expanding[n.Id] && Array.forall sums roles.Users[n.Id]
+
         // readers first
         for n in Seq.rev graph.Nodes do
             let elementwise = isElementwise n.Op
@@ -286,7 +323,13 @@ module Strategy =
                            Roles.eliminated graph (fun _ -> -1) graph.Nodes[u]
                            |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
-                if onlyReduced || onlySteps n || isNear n || (n.Count > unrolled && onlyReadOnce n) then
+                if
+                    onlyReduced
+                    || onlySteps n
+                    || isNear n
+                    || isSummedEachTime n
+                    || (n.Count > unrolled && onlyReadOnce n)
+                then
                     strategies[n.Id] <- Strategy.Inline
 
         strategies

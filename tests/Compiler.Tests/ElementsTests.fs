@@ -109,3 +109,20 @@ let ``Sums over tiles of lanes are calls of one function`` () =
         Assert.Matches(@"static void Tile8x\dF32", executable.Source)
 
     Oracle.agrees program [ "x", numbers 1 2560; "w", numbers 2 1200 ]
+
+[<Fact>]
+let ``A table of all pairs that is only summed is computed by each sum and never stored`` () =
+    let program =
+        build "pairs" (fun b ->
+            let i = L.PlateIndex("i", 1200)
+            let j = FreeIndex("j", Extent.Fixed 900, IndexKind.Enumerated)
+            let x = L.Unstack(b.Input("x", [| 1200 |], DType.F32), i)
+            let y = L.Unstack(b.Input("y", [| 900 |], DType.F32), j)
+            let near = L.Exp(-(L.Square(x - y)))
+            b.Output("rows", L.Stack(L.SumOver(j, near), i))
+            b.Output("columns", L.Stack(L.SumOver(i, near * x), j)))
+
+    use engine = new Engine(EngineOptions(Cache = false, Threads = 2))
+    use executable = engine.Compile program
+    Assert.True(executable.WorkspaceBytes < 100_000L, $"{executable.WorkspaceBytes} bytes")
+    Oracle.agrees program [ "x", numbers 1 1200; "y", numbers 2 900 ]

@@ -25,8 +25,15 @@ let ``What no finite posterior has is refused`` () =
 
     let coin = L.Sample("coin", L.Bernoulli(logits = scalar 0.3))
 
-    refuses "The site \"coin\" is not carried along a chain, and has nothing to be filtered by." (fun () ->
-        (FinitePosterior.ofProgram coin).Filtered "coin")
+    let unfiltered path =
+        $"The site \"{path}\" has nothing to be filtered by: it and what it is drawn from are not carried along a chain."
+
+    refuses (unfiltered "coin") (fun () -> (FinitePosterior.ofProgram coin).Filtered "coin")
+
+    let apart =
+        L.Markov("t", 3, scalar 0.0, (fun s -> L.Sample("a", L.Bernoulli(logits = 0.3)) |> Prob.map (fun _ -> s)))
+
+    refuses (unfiltered "t/a") (fun () -> (FinitePosterior.ofProgram apart).Filtered "t/a")
 
     let outside =
         prob {

@@ -160,28 +160,76 @@ let ``Draws come as often as their assignments are probable`` () =
         Assert.True(counts.Keys |> Seq.forall expected.ContainsKey)
 
 [<Fact>]
-let ``A filtered state is the smoothed one of the chain up to its step`` () =
-    let mutable tried = 0
+let ``What is filtered is what is smoothed in the chain up to its step, of any site of a step`` () =
+    let mutable locals = 0
 
     holdsFor 60 (fun m ->
-        let m = { m with Globals = 0; Order = 1 }
+        let m = { m with Globals = 0 }
         let d = describe theta m
-        let path = d.Sites |> List.pick (fun (path, _, _) -> if path.EndsWith "a" then Some path else None)
-        let found = numbers ((posterior d).Filtered path)
         let plates = if m.Placement = Alone then 1 else 2
 
-        let at (values: double[]) steps plate step =
-            values[(plate * steps + step) * m.States .. (plate * steps + step) * m.States + m.States - 1]
+        for path, _, count in d.Sites do
+            let found = numbers ((posterior d).Filtered path)
 
-        for step in 0 .. m.Steps - 1 do
-            let short = { m with Steps = step + 1; IsEndSeen = false }
-            let expected = numbers ((posterior (describe theta short)).Marginal path)
-            tried <- tried + 1
+            let at (values: double[]) steps plate step =
+                values[(plate * steps + step) * count .. (plate * steps + step) * count + count - 1]
 
-            for plate in 0 .. plates - 1 do
-                close (List.ofArray (at expected short.Steps plate step)) (at found m.Steps plate step))
+            for step in 0 .. m.Steps - 1 do
+                let short = { m with Steps = step + 1; IsEndSeen = false }
+                let expected = numbers ((posterior (describe theta short)).Marginal path)
 
-    Assert.True(tried > 60)
+                if path.EndsWith "c" then
+                    locals <- locals + 1
+
+                for plate in 0 .. plates - 1 do
+                    close (List.ofArray (at expected short.Steps plate step)) (at found m.Steps plate step))
+
+    Assert.InRange(locals, 25, 1000)
+
+/// A chain that several sites of each step stand beside, in a plate of their own, one drawn from the other.
+[<Fact>]
+let ``Sites of plates in the steps of a chain are filtered each by itself`` () =
+    let steps, each = 4, L.PlateIndex("i", 2)
+    let seen = tensor [ 4; 2 ] [ 0.3; 1.4; -0.2; 0.9; 1.8; 0.1; 0.6; 1.1 ]
+
+    let model count =
+        let time = L.TimeIndex("t", count)
+
+        L.Markov(
+            time,
+            L.Fill(0.0),
+            fun before ->
+                prob {
+                    let! a = L.Sample("a", L.Bernoulli(logits = 1.2 * before - 0.4))
+
+                    let! _ =
+                        L.Plate(
+                            each,
+                            prob {
+                                let! c = L.Sample("c", L.Bernoulli(logits = 0.9 * a - 0.3))
+                                let! d = L.Sample("d", L.Bernoulli(logits = 1.1 * c - 0.5))
+
+                                let y =
+                                    L.Unstack(L.Unstack(L.Constant(Array.truncate (2 * count) (numbers seen), count, 2), time), each)
+
+                                do! L.Observe("y", L.Normal(d + 0.5 * c, 0.6), y)
+                            }
+                        )
+
+                    return a
+                }
+        )
+
+    let all = FinitePosterior.ofProgram (model steps)
+
+    for path, width in [ "t/a", 2; "t/i/c", 4; "t/i/d", 4 ] do
+        let found = all.Filtered path
+        // plates are the first axes, then steps
+        let step k (x: Tensor) = numbers (Shapes.part (if width = 2 then 0 else 1) k (k + 1) x)
+
+        for k in 0 .. steps - 1 do
+            let expected = (FinitePosterior.ofProgram (model (k + 1))).Marginal path
+            close (List.ofArray (step k expected)) (step k found)
 
 let private nears (expected: double list) (x: Tensor) =
     for e, v in Seq.zip expected (numbers x) do
@@ -272,3 +320,32 @@ let ``Compiled posteriors have the same bits for any number of threads, and agre
 
         for e, v in Seq.zip values found.Head[output] do
             Assert.True(abs (e - v) <= 1e-4 * (1.0 + abs e), $"{output}: {e} expected; {v} came.")
+
+[<Fact>]
+let ``The derivation names formula, order and the size of each table`` () =
+    let day = L.TimeIndex("day", 5)
+
+    let world =
+        prob {
+            let! climate = L.Sample("climate", L.Categorical(logits = L.Zeros 3))
+
+            let! _ =
+                Prob.markov day (L.Fill -1.0) (fun before ->
+                    prob {
+                        let wet = 0.2 * L.Convert(climate, DType.F32)
+                        let p = L.Select(L.Less(before, 0.0), 0.5, 0.3 + 0.2 * before + wet)
+                        let! rain = L.Sample("rain", L.Bernoulli(probability = p))
+                        do! L.Observe("umbrella", L.Bernoulli(probability = 0.2 + 0.7 * rain), scalar 1.0)
+                        return rain, ()
+                    })
+
+            return ()
+        }
+
+    let text = (FinitePosterior.ofProgram world).Explain()
+    Assert.StartsWith("log p(observed) = log Σ_climate exp(", text)
+    let chain = text.IndexOf "1. \"day/rain\": a message along \"day\", 5 steps"
+    Assert.True(chain > 0, text)
+    // climate × rain × rain of the day before
+    Assert.Contains(": 12 numbers", text[chain..])
+    Assert.Contains("2. \"climate\": log Σ over its 3 values in a table over \"climate\": 3 numbers", text[chain..])

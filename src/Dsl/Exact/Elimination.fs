@@ -2,11 +2,15 @@ namespace Inference
 
 open System
 
-/// How the values of a variable are put together: log Σ exp over all of them, or the largest.
+/// How factors and the values of a variable are put together: a semiring, whose laws are all that elimination needs.
 [<RequireQualifiedAccess>]
 type internal Combination =
+    /// Of logarithms: + and log Σ exp.
     | Sum
+    /// Of logarithms: + and the largest.
     | Max
+    /// The smallest factor, and the largest over values.
+    | MaxMin
 
 /// A variable that was eliminated: the index over its values, and the sum of all factors that read them, from before.
 type internal Eliminated = { Index: FreeIndex; Joint: Tensor }
@@ -29,10 +33,32 @@ module internal Elimination =
         shift
         + Build.select isPossible (log (Build.select isPossible total (number x 1.0))) (number x Double.NegativeInfinity)
 
+    /// Probabilities along the axes from one on; 0 where none is possible.
+    let normalised (first: int) (log: Tensor) : Tensor =
+        let axes = [| first .. log.Shape.Length - 1 |]
+        let total = Structure.logSumExp axes [] log
+        let isPossible = less (number total Double.NegativeInfinity) total
+        exp (log - Structure.restore axes log.Shape (Build.select isPossible total (number total 0.0)))
+
     let private reduce (combination: Combination) (index: FreeIndex) (x: Tensor) =
         match combination with
         | Combination.Sum -> logSumExp index x
-        | Combination.Max -> Structure.max [||] [ index ] x
+        | Combination.Max
+        | Combination.MaxMin -> Structure.max [||] [ index ] x
+
+    /// Factors put together.
+    let product (combination: Combination) (factors: Tensor list) : Tensor =
+        match combination with
+        | Combination.Sum
+        | Combination.Max -> List.reduce (+) factors
+        | Combination.MaxMin -> List.reduce smaller factors
+
+    /// A factor for each place of some plates and steps, put together.
+    let over (combination: Combination) (indices: FreeIndex list) (x: Tensor) : Tensor =
+        match combination with
+        | Combination.Sum
+        | Combination.Max -> Structure.sum [||] indices x
+        | Combination.MaxMin -> Structure.reduce ReduceOp.Min [||] indices x
 
     let private isValue (i: FreeIndex) = i.Kind = IndexKind.Enumerated
     let reads (index: FreeIndex) (x: Tensor) = Array.contains index x.Indices
@@ -51,7 +77,7 @@ module internal Elimination =
         if size variables > double largest then
             refuse variables
 
-        let joint = inside |> List.reduce (+)
+        let joint = product combination inside
         outside @ [ reduce combination index joint ], { Index = index; Joint = joint }
 
     /// Variables eliminated one after another, each time the one whose table is smallest.

@@ -1,5 +1,7 @@
 namespace Inference
 
+open System
+
 /// A program whose latent sites are all finite, as a sum of terms: the logarithm of its joint density, free in the values of its sites.
 type internal FiniteJoint =
     {
@@ -72,11 +74,39 @@ module internal FiniteJoint =
         let left, removed = SumOut.run combination [] mend sites terms
 
         let total =
-            left
-            |> List.map (fun t -> t.Sign * Terms.sum t.Own t.Scaled)
-            |> List.fold (+) (Build.scalar DType.F32 0.0)
+            match combination with
+            | Combination.MaxMin ->
+                left
+                |> List.map (fun t -> Elimination.over combination t.Own t.Value)
+                |> Elimination.product combination
+            | Combination.Sum
+            | Combination.Max ->
+                left
+                |> List.map (fun t -> t.Sign * Elimination.over combination t.Own t.Scaled)
+                |> List.fold (+) (Build.scalar DType.F32 0.0)
 
         total, removed
+
+    /// The sum over all sites as a formula, and what is eliminated in order.
+    let derivation (j: FiniteJoint) : string * Removed list =
+        let left, removed = SumOut.run Combination.Sum [] mend j.Sites j.Terms
+        Terms.joined (left |> List.map (fun t -> t.Sign, Terms.text t)), removed
+
+    /// A term as what it says of a number of observations: ∞ where it is possible, else its own.
+    let private coded (n: double) (t: Term) =
+        let isPossible = less (number t.Value Double.NegativeInfinity) t.Scaled
+
+        { t with
+            Scale = null
+            Weight = None
+            Value = Build.select isPossible (number t.Value Double.PositiveInfinity) (number t.Value n)
+        }
+
+    /// How many of the observations and factors are possible together, from the first on: the most that any values of the sites leave possible. The largest
+    /// over values of the number of the first that they exclude; ∞ if some values exclude none. So it takes one elimination, and not one for each.
+    let possible (j: FiniteJoint) : Tensor =
+        let evidence = j.Evidence |> List.mapi (fun k (_, _, t) -> coded (double k) t)
+        fst (eliminate Combination.MaxMin j.Sites (List.map (coded -1.0) j.Priors @ evidence))
 
     /// Traces a program, and sees that its sites can be summed out.
     let ofProgram (program: Prob<'T>) : FiniteJoint =

@@ -45,12 +45,11 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
     let stack (indices: FreeIndex list) (x: Tensor) = List.foldBack Structure.stack indices x
 
+    let possibleTogether = lazy (FiniteJoint.possible joint)
+
     /// A condition for each observation and factor: that it can be, given those before it.
     let possible (x: Tensor) =
-        let check (value: Tensor, before: Term list) (name, location, t: Term) =
-            let terms = before @ [ t ]
-            let log = sum joint.Sites (joint.Priors @ terms)
-
+        let check (value: Tensor) (k, (name, location, _)) =
             let spec =
                 {
                     Site = name
@@ -58,10 +57,11 @@ type FinitePosterior internal (joint: FiniteJoint) =
                     Location = location
                 }
 
-            let ok = less (number log Double.NegativeInfinity) log
-            Build.node (Op.Check spec) [| value; Build.fill value.Shape ok |] value.Shape value.DType, terms
+            let together = possibleTogether.Value
+            let ok = less (number together (double k)) together
+            Build.node (Op.Check spec) [| value; Build.fill value.Shape ok |] value.Shape value.DType
 
-        fst (List.fold check (x, []) joint.Evidence)
+        joint.Evidence |> List.indexed |> List.fold check x
 
     let evidence = lazy (possible (sum joint.Sites joint.Terms))
     let summed = lazy (snd (FiniteJoint.eliminate Combination.Sum joint.Sites joint.Terms))
@@ -126,13 +126,6 @@ type FinitePosterior internal (joint: FiniteJoint) =
         let pins = List.map pinned (List.zip sites indices)
         stack indices (possible (sum joint.Sites (joint.Terms @ pins)))
 
-    /// Probabilities along the axes from one on; 0 where none is possible.
-    let normalised (first: int) (log: Tensor) =
-        let axes = [| first .. log.Shape.Length - 1 |]
-        let total = Structure.logSumExp axes [] log
-        let isPossible = less (number total Double.NegativeInfinity) total
-        exp (log - Structure.restore axes log.Shape (Build.select isPossible total (number total 0.0)))
-
     let mustName (sites: SiteAt seq) =
         let all = List.ofSeq sites
 
@@ -149,12 +142,12 @@ type FinitePosterior internal (joint: FiniteJoint) =
     member _.Marginal(path: string) : Tensor = marginals.Value[(find path).Path]
 
     /// The joint probabilities of some sites, an axis for each.
-    member _.Joint([<ParamArray>] sites: SiteAt[]) : Tensor = normalised 0 (logTable (mustName sites))
+    member _.Joint([<ParamArray>] sites: SiteAt[]) : Tensor = Elimination.normalised 0 (logTable (mustName sites))
 
     /// P(sites | given): an axis for each that is given, then one for each other; 0 where what is given is impossible.
     member _.Conditional(sites: SiteAt seq, given: SiteAt seq) : Tensor =
         let given = List.ofSeq given
-        normalised given.Length (logTable (given @ mustName sites))
+        Elimination.normalised given.Length (logTable (given @ mustName sites))
 
     member private _.Assigned(positions: IReadOnlyDictionary<FreeIndex, Tensor>) =
         let value (s: FiniteSite) = stack s.Indices (Enumeration.valuesAt positions[s.Index] s.Site.Distribution)
@@ -176,7 +169,7 @@ type FinitePosterior internal (joint: FiniteJoint) =
                 | Some key ->
                     let draws = { Key = key; Plates = c.Plates @ plates; Times = c.Times @ times }
 
-                    choose (normalised 0 row) (draws.UniformLike(zero, 0))
+                    choose (Elimination.normalised 0 row) (draws.UniformLike(zero, 0))
                 | None ->
                     Fail.at
                         s.Site.Location
@@ -185,46 +178,12 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
             p.Assigned(Assignments.backward pick summed.Value))
 
-    /// The probabilities of a site of a chain given what is observed up to each step, that included: steps are the first axis after plates. The site must be
-    /// read by a later step.
-    member _.Filtered(path: string) : Tensor =
-        let s = find path
+    /// The probabilities of a site of each step of a chain given what is observed up to that step, that included: plates and steps are leading axes, values
+    /// the last.
+    member _.Filtered(path: string) : Tensor = FilteredSites.probabilities joint summed.Value (find path)
 
-        let chain =
-            summed.Value
-            |> List.tryPick (fun r ->
-                match r with
-                | Removed.Chain c when c.Sites |> List.exists (fun own -> own.Path = path) -> Some c
-                | Removed.Chain _
-                | Removed.Site _ -> None)
-
-        match chain with
-        | None ->
-            Fail.at
-                s.Site.Location
-                $"The site \"{path}\" is not carried along a chain, and has nothing to be filtered by."
-                "Ask for its Marginal."
-        | Some c ->
-            let own = c.Sites |> List.collect (fun s -> s.All)
-
-            match
-                c.Message
-                |> List.singleton
-                |> Elimination.scope
-                |> Array.tryFind (fun i -> not (List.contains i own))
-            with
-            | Some other ->
-                Fail.at
-                    s.Site.Location
-                    $"The site \"{path}\" depends on \"{other.Name}\", which is drawn outside the chain over \"{c.Time.Name}\"."
-                    $"Condition on \"{other.Name}\", or ask for the Marginal, given all that is observed."
-            | None ->
-                let rest =
-                    Elimination.scope [ c.Message ] |> Array.filter (fun i -> not (obj.ReferenceEquals(i, s.Index)))
-
-                let log = Array.fold (fun x i -> Elimination.logSumExp i x) c.Message rest
-                let row = Structure.stack s.Index log
-                stack s.Indices (normalised 0 row)
+    /// How the evidence is computed: its formula, with all sums in it, and what is eliminated in which order, with the size of each table.
+    member _.Explain() : string = FiniteDerivation.text joint
 
 /// Posteriors of finite models.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]

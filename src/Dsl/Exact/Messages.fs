@@ -20,6 +20,8 @@ type internal EliminatedChain =
     {
         Time: FreeIndex
         Sites: FiniteSite list
+        /// What each step is a product of, besides the message: logarithms, free in the chain's index.
+        Factors: Tensor list
         Steps: Eliminated list
         Ends: Eliminated list
         /// The message after each step, free in the chain's index and in those of the values that later steps read.
@@ -32,20 +34,25 @@ module internal Messages =
     let private stackAll indices x = List.foldBack Structure.stack indices x
     let private unstackAll indices x = List.fold (fun x i -> Structure.unstack i x) x indices
 
+    /// The values that come into a step, and those that go out of it.
+    let private lagged (sites: FiniteSite list) =
+        sites |> List.collect (fun s -> s.Lags), sites |> List.collect (fun s -> List.take s.Lags.Length s.All)
+
+    /// The message before the first step: 1 for all values together, since those are made up.
+    let private startOf combination (before: FreeIndex list) =
+        match combination with
+        | Combination.Sum -> -(log (Elimination.size before))
+        | Combination.Max -> 0.0
+        | Combination.MaxMin -> Double.PositiveInfinity
+
     /// A joint of the sites of a step and of earlier steps, summed along the chain: α₀ = 1/n and
     /// α(z_t, …) = Σ α(z_{t−1}, …)·f_t(z_t, z_{t−1}, …), then Σ α(z_T, …)·g(z_T, …). The values before the first step are made up, as many as
     /// there are: nothing reads them, since the chain starts from what it is given. `steps` are f, `ends` are g.
     let along combination refuse time (sites: FiniteSite list) (steps: Tensor list) (ends: Tensor list) : Tensor list * EliminatedChain =
-        let before = sites |> List.collect (fun s -> s.Lags)
-        let after = sites |> List.collect (fun s -> List.take s.Lags.Length s.All)
+        let before, after = lagged sites
         let last = sites |> List.map (fun s -> List.last s.Lags)
         let dtype = steps.Head.DType
-
-        let start =
-            match combination with
-            | Combination.Sum -> -(log (Elimination.size before))
-            | Combination.Max -> 0.0
-
+        let start = startOf combination before
         let shape = [| for i in before -> i.Capacity |]
 
         let finals, (message, eliminated) =
@@ -53,7 +60,7 @@ module internal Messages =
                 let factors, eliminated =
                     Elimination.all combination refuse last (unstackAll before carried[0] :: steps)
 
-                let message = List.reduce (+) factors
+                let message = Elimination.product combination factors
                 [| stackAll after message |], (message, eliminated))
 
         let left, ended = Elimination.all combination refuse before (unstackAll before finals[0] :: ends)
@@ -62,10 +69,22 @@ module internal Messages =
         {
             Time = time
             Sites = sites
+            Factors = steps
             Steps = eliminated
             Ends = ended
             Message = message
         }
+
+    /// The message that comes into each step of a chain: the one that went out of the step before it. Free in the chain's index.
+    let into (c: EliminatedChain) : Tensor =
+        let before, after = lagged c.Sites
+        let all = Structure.stack c.Time (stackAll after c.Message)
+
+        let first =
+            Build.constantOf all.DType [| yield 1; yield! all.Shape[1..] |] [| startOf Combination.Sum before |]
+
+        let shifted = Shapes.concat 0 [| first; Shapes.part 0 0 (all.Shape[0] - 1) all |]
+        unstackAll before (Structure.unstack c.Time shifted)
 
     let private isHandedOn (x: Tensor) =
         match x.Op with

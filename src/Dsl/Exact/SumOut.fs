@@ -62,12 +62,17 @@ module internal SumOut =
         let own = terms |> List.map (fun t -> { t with Own = Terms.except plates t.Own })
         own |> List.map (fun t -> t.Sign, Terms.text t) |> Terms.joined, own
 
-    let private value (t: Term) = t.Sign * Terms.sum t.Own t.Value
+    let private value combination (t: Term) =
+        match combination with
+        | Combination.MaxMin -> Elimination.over combination t.Own t.Value
+        | Combination.Sum
+        | Combination.Max -> t.Sign * Elimination.over combination t.Own t.Value
 
     let private written combination names inside =
         match combination with
         | Combination.Sum -> $"log Σ_{names} exp({inside})"
-        | Combination.Max -> $"max_{names} [ {inside} ]"
+        | Combination.Max
+        | Combination.MaxMin -> $"max_{names} [ {inside} ]"
 
     let private reads (s: FiniteSite) (t: Term) = s.All |> List.exists (Terms.has t.Value)
 
@@ -76,7 +81,9 @@ module internal SumOut =
         let scale, inside = factorOut [ s ] inside
         inside |> List.iter (requireApart given mend s s.Indices)
         let text, own = within s.Indices inside
-        let left, eliminated = Elimination.one combination (refuseTable mend s) s.Index (List.map value own)
+
+        let left, eliminated =
+            Elimination.one combination (refuseTable mend s) s.Index (List.map (value combination) own)
 
         let sum =
             {
@@ -124,7 +131,7 @@ module internal SumOut =
 
         let text, own = within plates inside
         let steps, ends = own |> List.partition (fun t -> List.contains time t.Own)
-        let factor t = value { t with Own = Terms.except [ time ] t.Own }
+        let factor t = value combination { t with Own = Terms.except [ time ] t.Own }
 
         let left, eliminated =
             Messages.along combination (refuseTable mend s) time sites (List.map factor steps) (List.map factor ends)
@@ -136,7 +143,7 @@ module internal SumOut =
             {
                 Text = written combination names text
                 Sign = 1.0
-                Value = List.reduce (+) left
+                Value = Elimination.product combination left
                 Scale = scale
                 Own = Terms.except given plates
                 Weight = None

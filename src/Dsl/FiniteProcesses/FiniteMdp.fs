@@ -24,6 +24,10 @@ type FiniteMdp =
         TerminalValue: double[]
         /// [states]: how probable it is that an episode starts there; null where that is not known.
         Start: double[]
+        /// [observations, states]: p(o | s), how probable each observation is in a state; null where the state is seen.
+        Observation: double[]
+        /// The numbers of each observation; null where the state is seen.
+        Observations: double[][]
         Discount: double
         StateSpace: Space
         ActionSpace: Space
@@ -210,6 +214,8 @@ module FiniteMdp =
             Ends = null
             TerminalValue = null
             Start = null
+            Observation = null
+            Observations = null
             Discount = discount
             StateSpace = counted "state" "state" states
             ActionSpace = counted "action" "action" actions
@@ -261,6 +267,45 @@ module FiniteMdp =
     /// How probable it is that an episode starts in each state.
     let startingFrom (probabilities: double[]) (mdp: FiniteMdp) =
         Fail.within mdp.Name (fun () -> checkedParts { mdp with Start = probabilities })
+
+    /// Hides the states behind observations of such numbers: `probability` is p(o | s), [observations, states].
+    let internal hidden (observations: double[][]) (probability: double[]) (mdp: FiniteMdp) =
+        let sums = Array.zeroCreate<double> mdp.States
+        probability |> Array.iteri (fun k p -> sums[k % mdp.States] <- sums[k % mdp.States] + p)
+
+        let wrong s =
+            not (abs (sums[s] - 1.0) <= tolerance)
+            || Seq.exists (fun o -> not (probability[o * mdp.States + s] >= 0.0)) (seq { 0 .. observations.Length - 1 })
+
+        match Seq.tryFind wrong (seq { 0 .. mdp.States - 1 }) with
+        | Some s ->
+            Fail.model
+                $"The observations of \"{mdp.Name}\" in {mdp.State s} have probabilities that sum to {sums[s]}."
+                "In each state they are 0 or more and sum to 1."
+        | None ->
+            { mdp with
+                Observations = observations
+                Observation = probability |> Array.mapi (fun k p -> p / sums[k % mdp.States])
+            }
+
+    /// The same process whose states are hidden: p(o | s) as [states, observations]. An observation is one number, its count. What is seen of a
+    /// step may depend on the action if the state holds it.
+    let observing (probability: double[,]) (mdp: FiniteMdp) =
+        let observations = Array2D.length2 probability
+
+        Fail.within mdp.Name (fun () ->
+            if Array2D.length1 probability <> mdp.States || observations < 1 then
+                Fail.model
+                    $"The observations of \"{mdp.Name}\" are [{Array2D.length1 probability}, {observations}]; it has {mdp.States} states."
+                    "They are [states, observations]: a row of probabilities for each state."
+
+            hidden
+                (Array.init observations (fun o -> [| double o |]))
+                (Array.init (observations * mdp.States) (fun k -> probability[k % mdp.States, k / mdp.States]))
+                mdp)
+
+    /// The same process whose states are seen.
+    let seen (mdp: FiniteMdp) = { mdp with Observation = null; Observations = null }
 
     /// Says at which temperature, and in which sense, the process is to be optimal.
     let optimal semantics temperature (mdp: FiniteMdp) : FiniteOptimal =

@@ -6,7 +6,7 @@ open System
 type TableProgram =
     {
         /// Inputs: settings. Outputs: next, stray, strayValue, probability [actions, outcomes, states]; reward [actions, states]; where there are such
-        /// parts prior (log-weights, [actions, states]), ends and terminal [states].
+        /// parts prior (log-weights, [actions, states]), ends and terminal [states]; observed [values, states, numbers] and observation [values, states].
         Steps: Program
         /// Outputs: next, stray, strayValue and probability [outcomes]. None where the process has no start.
         Start: Program option
@@ -96,6 +96,16 @@ module FiniteTables =
         b.Output("strayValue", table groups value)
         b.Output("probability", table groups probability)
 
+    /// The values that an observation may have, and their probabilities.
+    let private observationTables (b: ProgramBuilder) (mdp: Mdp<'S, 'A, 'G>) states (seen: Distribution) =
+        let program = Prob.sampleAt "observation" seen Location.unknown
+        requireFinite "observation" mdp program
+        let value, values, probability = enumerate program
+        let flat = Build.convert DType.F32 value |> Shapes.reshape [| value.Count |]
+        let every = List.foldBack Structure.stack (values @ states) flat
+        b.Output("observed", Shapes.reshape [| int (capacityOf values); int (capacityOf states); value.Count |] every)
+        b.Output("observation", table [ values; states ] probability)
+
     let private plates space =
         FiniteSpace.indices (fun name n -> FreeIndex(name, Extent.Fixed n, IndexKind.Plate)) space
 
@@ -155,6 +165,7 @@ module FiniteTables =
         mdp.TerminalValue
         |> Option.iter (fun value -> b.Output("terminal", value s g |> Build.convert DType.F32 |> table [ states ]))
 
+        mdp.Observation |> Option.iter (fun seen -> observationTables b mdp states (seen s))
         let program = b.Build()
         requireStationary mdp time program
         program, int (capacityOf sites)
@@ -179,6 +190,25 @@ module FiniteTables =
                 $"{from k} the field \"{field}\" becomes {values[k]}; its values are 0 … {count - 1}."
                 "Hold the next state to its field's values, as Clip does, or give the field more."
         | None -> ()
+
+    /// Values that are equal, whatever the state, are one observation.
+    let private observed states (values: double[]) (probability: double[]) (mdp: FiniteMdp) =
+        let size = values.Length / probability.Length
+
+        let entries =
+            probability
+            |> Array.mapi (fun k p -> List.ofArray values[k * size .. (k + 1) * size - 1], k % states, p)
+            |> Array.filter (fun (_, _, p) -> p > 0.0)
+
+        let distinct = entries |> Array.map (fun (value, _, _) -> value) |> Array.distinct
+        let table = Array.zeroCreate<double>(distinct.Length * states)
+        let counts = distinct |> Array.mapi (fun k value -> value, k) |> dict
+
+        for value, state, p in entries do
+            let place = counts[value] * states + state
+            table[place] <- table[place] + p
+
+        FiniteMdp.hidden (distinct |> Array.map Array.ofList) table mdp
 
     let private read
         (mdp: Mdp<'S, 'A, 'G>)
@@ -231,15 +261,22 @@ module FiniteTables =
                     Ends = steps.Invoke "ends" |> fun e -> if isNull e then null else Array.map (fun x -> x > 0.5) e
                     TerminalValue = steps.Invoke "terminal"
                     Start = starts
+                    Observation = null
+                    Observations = null
                     Discount = mdp.Discount
                     StateSpace = mdp.StateSpace
                     ActionSpace = mdp.ActionSpace
                 }
 
-            FiniteMdp.assemble parts (fun s a ->
-                Array.init outcomes (fun k ->
-                    let place = (a * outcomes + k) * states + s
-                    struct (int next[place], probability[place]))))
+            let table =
+                FiniteMdp.assemble parts (fun s a ->
+                    Array.init outcomes (fun k ->
+                        let place = (a * outcomes + k) * states + s
+                        struct (int next[place], probability[place])))
+
+            match steps.Invoke "observed" with
+            | null -> table
+            | values -> observed states values (steps.Invoke "observation") table)
 
     /// The programs that tabulate a process. `prior` gives log-weights of actions in states, which need not be normalised.
     let derive (prior: ('S -> 'A -> Tensor) option) (mdp: Mdp<'S, 'A, 'G>) : TableProgram =
