@@ -55,7 +55,7 @@ internal sealed record Findings(Map[] Temperatures, Map[] Semantics, Inverse Inv
             })
         {
             using FiniteSolution solution = twin.Solve(
-                0, temperature, PlanningSemantics.FixedDynamics, hard ? new ValueIteration { Hard = true } : null, engine);
+                0, temperature, PlanningSemantics.FixedDynamics, new ValueIteration { Hard = hard }, engine);
             yield return Map.Of(name, solution);
         }
     }

@@ -19,5 +19,5 @@ public sealed record GridworldTwin
     public required Func<Engine, double[]> Features { get; init; }
 
     /// <summary>Solves the grid exactly: by slip, temperature, semantics and method.</summary>
-    public required Func<double, double, PlanningSemantics, ExactMethod?, Engine, FiniteSolution> Solve { get; init; }
+    public required Func<double, double, PlanningSemantics, FiniteMethod, Engine, FiniteSolution> Solve { get; init; }
 }

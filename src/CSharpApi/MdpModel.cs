@@ -112,6 +112,18 @@ public sealed class MdpModel<S, A>
     public MdpModel<S, A> Discount(double factor, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         With(file, line, m => MdpModule.discount(factor, m));
 
+    /// <summary>
+    /// The process with its step to first and its rewards to second order around a state and an action, its noise that of the point, and its actions
+    /// without limits: linear-quadratic, whatever the process is. States and actions are those of the process, not deviations.
+    /// </summary>
+    /// <param name="state">The numbers of the state, field after field.</param>
+    /// <param name="action">The numbers of the action.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">A field is discrete, the count of numbers is wrong, or a draw is not Gaussian.</exception>
+    public MdpModel<S, A> LinearisedAt(double[] state, double[] action, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        With(file, line, m => Linearisation.about(state, action, m));
+
     /// <summary>Says at which temperature, and in which sense, the process is to be optimal.</summary>
     /// <param name="temperature">α, above 0: small makes the best plan win, large keeps the prior.</param>
     /// <param name="semantics">What planning as inference is to mean where steps are random.</param>

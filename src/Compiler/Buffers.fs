@@ -90,8 +90,7 @@ type Buffers() =
         for index, capacity in List.rev indices do
             if index <> laneIndex then
                 strides <- strides.Add(index, stride)
-                // time is rounded up so that draws in fours may be stored whole
-                stride <- stride * int64 ((capacity + 3) / 4 * 4)
+                stride <- stride * int64 capacity
 
         let buffer =
             b.Add

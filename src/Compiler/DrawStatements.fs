@@ -4,7 +4,7 @@ open Inference
 
 /// Emits random draws. Four consecutive draws share one call of the generator wherever their place within the four is known.
 [<Sealed>]
-type DrawStatements(context: Context, values: Values, statements: Statements) =
+type DrawStatements(context: Context, values: Values, loops: ElementLoops) =
     let graph = context.Graph
     let zero = Address.Of 0L
 
@@ -86,13 +86,13 @@ type DrawStatements(context: Context, values: Values, statements: Statements) =
 
         let keep (inner: Scope) (at: Address) =
             let value = d.At(inner, item, env, n, spec, start + at)
-            statements.Keep(inner, env, n, Coordinate.unflatten inner.Emitter n.Shape at, value)
+            loops.Keep(inner, env, n, Coordinate.unflatten inner.Emitter n.Shape at, value)
 
         if n.Count <= Strategy.unrolled then
             for k in 0 .. n.Count - 1 do
                 keep scope (Address.Of(int64 k))
         else
-            statements.Sequential(
+            loops.Sequential(
                 scope,
                 "four",
                 0L,

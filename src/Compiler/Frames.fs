@@ -33,7 +33,7 @@ type Lowered =
 
 /// The frames of kernels: items that threads share, lanes, pieces of long axes. Collects kernels and steps in the order they run.
 [<Sealed>]
-type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) =
+type Frames(graph: Graph, roles: Roles, values: Values, loops: ElementLoops) =
     let kernels = ResizeArray<KernelCode>()
     let steps = ResizeArray<StepPlan>()
     let capacity i = graph.Indices[i].Capacity
@@ -136,7 +136,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
                     List.zip others (List.take others.Length coordinates)
                     |> List.fold (fun (m: Map<int, Address>) (i, a) -> m.Add(i, a)) outer
 
-                statements.Lanes(
+                loops.Lanes(
                     scope,
                     "lane",
                     Bound.Fixed(int64 width),
@@ -202,7 +202,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
                 | Operand.Float _ -> invalidOp "A count is a whole number."
 
         let row = { start outer with Vectorised = true }
-        statements.Lanes(scope, "e0", count, (fun inner a -> emit inner row (first + a)))
+        loops.Lanes(scope, "e0", count, (fun inner a -> emit inner row (first + a)))
         finish title nest item [ scope ] { step StepKind.Kernel with Count = int64 ((length + piece - 1) / piece) }
 
     /// Lanes in chunks of fixed size, so that sums do not depend on threads or vectors.
@@ -213,7 +213,7 @@ type Frames(graph: Graph, roles: Roles, values: Values, statements: Statements) 
         | bound ->
             let pieces = (capacity lane + Frames.Chunk - 1) / Frames.Chunk
 
-            statements.Sequential(
+            loops.Sequential(
                 scope,
                 "chunk",
                 0L,

@@ -10,6 +10,8 @@ type Kernels
     (
         context: Context,
         values: Values,
+        loops: ElementLoops,
+        reductions: Reductions,
         statements: Statements,
         nests: Nests,
         frames: Frames,
@@ -86,18 +88,18 @@ type Kernels
 
         let totalsOf (n: Node) =
             elements
-            |> Array.map (fun _ -> statements.Accumulate(scope, env, Buffers.ScalarOf n.DType, statements.ReduceOpOf n))
+            |> Array.map (fun _ -> reductions.Accumulate(scope, env, Buffers.ScalarOf n.DType, reductions.ReduceOpOf n))
 
         let totals = reducers |> List.map (fun (_, n) -> n.Id, totalsOf n) |> dict
 
         let single =
             elements.Length = 1
-            && reducers |> List.forall (fun (_, n) -> (statements.ReducedShape n).Length = 0)
+            && reducers |> List.forall (fun (_, n) -> (reductions.ReducedShape n).Length = 0)
 
         let groups = if single then [ reducers ] else reducers |> List.map List.singleton
 
         for group in groups do
-            let reducedShape = statements.ReducedShape(snd group.Head)
+            let reducedShape = reductions.ReducedShape(snd group.Head)
 
             let each =
                 [
@@ -118,22 +120,22 @@ type Kernels
 
                 let terms =
                     each
-                    |> List.map (fun (child, n, e) -> statements.ReduceOpOf n, statements.Term(body, child, env, n, elements[e], c))
+                    |> List.map (fun (child, n, e) -> reductions.ReduceOpOf n, reductions.Term(body, child, env, n, elements[e], c))
 
-                let results = statements.LaneReduction(scope, around, body, variable, count, terms)
+                let results = reductions.LaneReduction(scope, around, body, variable, count, terms)
 
                 each
-                |> List.iteri (fun r (_, n, e) -> statements.Add(scope, totals[n.Id].[e], statements.ReduceOpOf n, Operand.Var results[r]))
+                |> List.iteri (fun r (_, n, e) -> reductions.Add(scope, totals[n.Id].[e], reductions.ReduceOpOf n, Operand.Var results[r]))
 
             let terms = List.fold (fun count i -> count * int64 (capacity i)) (int64 (Build.size reducedShape)) gone
 
             let env = { env with Vectorised = true }
 
             if capacity lane <= Frames.Chunk && terms <= int64 Frames.Terms then
-                let around, inner, env, c = statements.Nest(scope, env, others, reducedShape)
+                let around, inner, env, c = loops.Nest(scope, env, others, reducedShape)
                 reduce scope around inner env (values.BoundOf lane) (Address.Of 0L) c
             else
-                statements.Around(
+                loops.Around(
                     scope,
                     env,
                     others,
@@ -143,7 +145,7 @@ type Kernels
 
         for _, n in reducers do
             totals[n.Id]
-            |> Array.iteri (fun e total -> statements.Keep(scope, env, n, elements[e], scope.Emitter.Copy total))
+            |> Array.iteri (fun e total -> loops.Keep(scope, env, n, elements[e], scope.Emitter.Copy total))
 
         let count = extents |> List.fold (fun acc n -> acc * int64 n) 1L
 
@@ -170,7 +172,7 @@ type Kernels
             )
         else
             let emit scope env leading =
-                statements.ForEach(scope, env, shape, leading, false, (fun inner env c -> statements.EmitPointwise(inner, items, env, c)))
+                loops.ForEach(scope, env, shape, leading, false, (fun inner env c -> statements.EmitPointwise(inner, items, env, c)))
 
             frames.OverElements("elements", nest, shape, outer, true, emit)
 
@@ -203,7 +205,7 @@ type Kernels
                 | Op.Carry _
                 | Op.Final _ -> false
                 | Op.Reduce _
-                | Op.Dot _ -> n.Shape.Length >= 2 || (statements.ReducesContiguously n && n.Count > Frames.Chunk)
+                | Op.Dot _ -> n.Shape.Length >= 2 || (reductions.ReducesContiguously n && n.Count > Frames.Chunk)
                 | _ -> true
 
             frames.OverElements(
@@ -279,7 +281,7 @@ type Kernels
                 outer,
                 false,
                 fun scope env leading ->
-                    statements.ForEach(
+                    loops.ForEach(
                         scope,
                         env,
                         n.Shape,
@@ -308,7 +310,7 @@ type Kernels
                     outer,
                     true,
                     fun scope env leading ->
-                        statements.ForEach(
+                        loops.ForEach(
                             scope,
                             env,
                             n.Shape,

@@ -201,15 +201,21 @@ module Lowering =
         let outputs = Array.create graph.Outputs.Length -1
         addStorage sunk roles context states outputs
         let values = Values context
-        let statements = Statements(context, values)
-        let draws = DrawStatements(context, values, statements)
-        let ranking = Ranking(context, values, statements)
-        let nests = Nests(context, values, statements, draws, ranking, sunk.InPlace)
+        let loops = ElementLoops(context, values)
+        let reductions = Reductions(context, values, loops)
+        let blocks = Blocks(context, values, loops, reductions)
+        let statements = Statements(context, values, loops, reductions)
+        let draws = DrawStatements(context, values, loops)
+        let ranking = Ranking(context, values, loops, reductions)
+        let nests = Nests(context, values, loops, reductions, blocks, statements, draws, ranking, sunk.InPlace)
         let extents = graph.Indices |> Seq.choose (fun i -> i.Extent.Runtime) |> Seq.distinct |> Seq.length
-        let frames = Frames(graph, roles, values, statements)
-        let copies = PanelKernels(context, sunk.Panels, values, statements, frames)
-        let products = ProductKernels(context, sunk.Panels, values, statements, frames)
-        let kernels = Kernels(context, values, statements, nests, frames, copies, products, extents)
+        let frames = Frames(graph, roles, values, loops)
+        let copies = PanelKernels(context, sunk.Panels, values, loops, blocks, frames)
+        let products = ProductKernels(context, sunk.Panels, values, loops, blocks, frames)
+
+        let kernels =
+            Kernels(context, values, loops, reductions, statements, nests, frames, copies, products, extents)
+
         kernels.Emit(schedule.Root, Map.empty)
 
         {

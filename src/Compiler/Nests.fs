@@ -5,7 +5,18 @@ open Inference
 
 /// Emits the loops inside a kernel: maps over an index, scans with their carried values, accumulators.
 [<Sealed>]
-type Nests(context: Context, values: Values, statements: Statements, draws: DrawStatements, ranking: Ranking, inPlace: HashSet<int>) =
+type Nests
+    (
+        context: Context,
+        values: Values,
+        loops: ElementLoops,
+        reductions: Reductions,
+        blocks: Blocks,
+        statements: Statements,
+        draws: DrawStatements,
+        ranking: Ranking,
+        inPlace: HashSet<int>
+    ) =
     let graph = context.Graph
     let nodes = graph.Nodes
     let scalarType (n: Node) = Buffers.ScalarOf n.DType
@@ -37,7 +48,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             | _ ->
                 let group = together |> List.map (fun child -> child, nodes[child.Node])
                 let emit inner env c = statements.EmitPointwise(inner, group, env, c)
-                statements.ForEachPart(scope, env, together |> List.map (fun child -> child.Node), emit)
+                loops.ForEachPart(scope, env, together |> List.map (fun child -> child.Node), emit)
 
     /// Elementwise values of one shape that stand in a row make one loop, unless one reads another at other elements than its own.
     member private _.Together(items: Item seq) : Item list list =
@@ -112,8 +123,8 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         | Op.Random spec -> draws.Emit(scope, item, env, n, spec)
         | Op.Reduce _ when item.Accumulates > 0 -> s.AccumulateInto(scope, item, env, n)
         | Op.Reduce _
-        | Op.Dot _ -> statements.EmitReduction(scope, item, env, n, leading)
-        | Op.Convolution(_, stride, _) -> statements.EmitTransposedConvolution(scope, item, env, n, stride, leading)
+        | Op.Dot _ -> blocks.EmitReduction(scope, item, env, n, leading)
+        | Op.Convolution(_, stride, _) -> blocks.EmitTransposedConvolution(scope, item, env, n, stride, leading)
         | Op.ArgMax axis -> statements.EmitArgMax(scope, item, env, n, axis)
         | Op.CumSum axis -> statements.EmitCumSum(scope, item, env, n, axis)
         | Op.KthLargest k -> ranking.EmitKth(scope, item, env, n, k)
@@ -124,18 +135,18 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
     member private _.AccumulateInto(scope: Scope, item, env, n: Node) =
         let total = accumulators[n.Id]
-        let op = statements.ReduceOpOf n
+        let op = reductions.ReduceOpOf n
 
         for flat in 0 .. n.Count - 1 do
             let outer = Coordinate.unflatten scope.Emitter n.Shape (Address.Of(int64 flat))
 
-            statements.ForEach(
+            loops.ForEach(
                 scope,
                 env,
-                statements.ReducedShape n,
+                reductions.ReducedShape n,
                 None,
                 true,
-                fun inner env c -> statements.Add(inner, total[flat], op, statements.Term(inner, item, env, n, outer, c))
+                fun inner env c -> reductions.Add(inner, total[flat], op, reductions.Term(inner, item, env, n, outer, c))
             )
 
     /// Declares what accumulates over a loop, runs the loop, then keeps the results.
@@ -144,8 +155,8 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
         for item in items do
             let n = nodes[item.Node]
-            let op = statements.ReduceOpOf n
-            accumulators[n.Id] <- Array.init n.Count (fun _ -> statements.Accumulate(scope, env, scalarType n, op))
+            let op = reductions.ReduceOpOf n
+            accumulators[n.Id] <- Array.init n.Count (fun _ -> reductions.Accumulate(scope, env, scalarType n, op))
 
         emit ()
 
@@ -154,7 +165,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
             for flat in 0 .. n.Count - 1 do
                 let c = Coordinate.unflatten scope.Emitter n.Shape (Address.Of(int64 flat))
-                statements.Keep(scope, env, n, c, scope.Emitter.Copy accumulators[n.Id].[flat])
+                loops.Keep(scope, env, n, c, scope.Emitter.Copy accumulators[n.Id].[flat])
 
     member private s.Loop(scope: Scope, item: Item, env: Point, index: int) =
         s.WithAccumulators(
@@ -189,7 +200,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             let whole = steps / int64 unrolling
 
             if whole > 0L then
-                statements.Sequential(
+                loops.Sequential(
                     scope,
                     name,
                     0L,
@@ -201,7 +212,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
 
             for k in whole * int64 unrolling .. steps - 1L do
                 s.Sequence(scope.Beside(), item, at (Address.Of k))
-        | bound -> statements.Sequential(scope, name, 0L, bound, fun inner a -> s.Sequence(inner, item, at a))
+        | bound -> loops.Sequential(scope, name, 0L, bound, fun inner a -> s.Sequence(inner, item, at a))
 
     /// Whether what a scan carries stays in registers: few elements, no index of the loop's inside, no reader at computed places.
     member _.InRegisters(scan: int, k: int) =
@@ -245,7 +256,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         for scan, k in carried do
             s.StartCarry(scope, item, env, scan, k)
 
-        statements.Sequential(
+        loops.Sequential(
             scope,
             graph.Indices[index].Name,
             0L,
@@ -297,7 +308,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
             let rec over (scope: Scope) (env: Point) indices =
                 match indices with
                 | [] ->
-                    statements.ForEach(
+                    loops.ForEach(
                         scope,
                         env,
                         nodes[source].Shape,
@@ -308,7 +319,7 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
                             body.Emitter.Append(Store(storage.Buffer, values.AddressIn(storage, env, c), value))
                     )
                 | i :: rest ->
-                    statements.Sequential(
+                    loops.Sequential(
                         scope,
                         graph.Indices[i].Name,
                         0L,
@@ -340,12 +351,12 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         | true, registers when s.InRegisters(scan, k) ->
             for flat in 0 .. n.Count - 1 do
                 let c = Coordinate.unflatten scope.Emitter n.Shape (Address.Of(int64 flat))
-                statements.Keep(scope, env, n, c, scope.Emitter.Copy registers[flat])
+                loops.Keep(scope, env, n, c, scope.Emitter.Copy registers[flat])
         | _ ->
             // readers in the loop go to the carry's own memory; the value is copied only for readers outside
             match context.Storage.TryGetValue n.Id with
             | true, storage ->
-                statements.ForEach(
+                loops.ForEach(
                     scope,
                     env,
                     n.Shape,
@@ -362,13 +373,13 @@ type Nests(context: Context, values: Values, statements: Statements, draws: Draw
         | true, registers when s.InRegisters(scan, k) ->
             for flat in 0 .. n.Count - 1 do
                 let c = Coordinate.unflatten scope.Emitter n.Shape (Address.Of(int64 flat))
-                statements.Keep(scope, env, n, c, scope.Emitter.Copy registers[flat])
+                loops.Keep(scope, env, n, c, scope.Emitter.Copy registers[flat])
         | _ ->
-            statements.ForEach(
+            loops.ForEach(
                 scope,
                 env,
                 n.Shape,
                 None,
                 false,
-                fun inner env c -> statements.Keep(inner, env, n, c, values.ReadCarry(inner, env, scan, k, c))
+                fun inner env c -> loops.Keep(inner, env, n, c, values.ReadCarry(inner, env, scan, k, c))
             )

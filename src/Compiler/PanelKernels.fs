@@ -25,7 +25,8 @@ module internal PanelPlace =
 
 /// Kernels around panels: copies of values into them, and the weights of convolutions.
 [<Sealed>]
-type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, values: Values, statements: Statements, frames: Frames) =
+type PanelKernels
+    (context: Context, panels: IReadOnlyDictionary<int, Panels>, values: Values, loops: ElementLoops, blocks: Blocks, frames: Frames) =
     let graph = context.Graph
     let nodes = graph.Nodes
     let capacity i = graph.Indices[i].Capacity
@@ -56,7 +57,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
             | true, target ->
                 let counts = Array.updateAt axis ((n.Shape[axis] + width - 1) / width) n.Shape
 
-                statements.Around(
+                loops.Around(
                     scope,
                     env,
                     [],
@@ -67,7 +68,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
                         if panels[n.Id].Transposed then
                             k.TransposePanel(inner, child, env, n, width, block, lane, target, elements, c)
                         else
-                            statements.Sequential(
+                            loops.Sequential(
                                 inner,
                                 "row",
                                 0L,
@@ -75,7 +76,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
                                 fun body row ->
                                     let env = { env with At = env.At.Add(lane, first + row) }
 
-                                    statements.Lanes(
+                                    loops.Lanes(
                                         body,
                                         "element",
                                         Bound.Fixed(int64 width),
@@ -125,7 +126,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
         let panel, channel = coordinates[outputs.Length], coordinates[outputs.Length + 1]
         let first = PanelPlace.start (scope, panel, width, shape[0])
         let lane = Layouts.laneOf graph context.Roles gone
-        let loops = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
+        let summed = (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
 
         let at =
             List.zip outputs (List.take outputs.Length coordinates)
@@ -151,12 +152,12 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
 
         let place (tap: Address[]) within = (tap[0] * int64 shape[3] + tap[1]) * int64 width + within
 
-        statements.Lanes(
+        loops.Lanes(
             scope,
             "output",
             Bound.Fixed(int64 width),
             fun inner within ->
-                statements.Sequential(
+                loops.Sequential(
                     inner,
                     "tap",
                     0L,
@@ -164,26 +165,26 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
                     fun body tap -> body.Emitter.Append(Store(sums, tap * int64 width + within, Arithmetic.identity t ReduceOp.Sum))
                 )
 
-                statements.Sequential(
+                loops.Sequential(
                     inner,
                     "row",
                     0L,
                     Bound.Fixed(int64 y.Shape[1]),
                     fun inner row ->
-                        statements.Taps(
+                        blocks.Taps(
                             inner,
                             shape[2],
                             shape[3],
                             256 / width,
                             fun inner taps ->
                                 let nest scope env body =
-                                    statements.Sequential(
+                                    loops.Sequential(
                                         scope,
                                         "column",
                                         0L,
                                         Bound.Fixed(int64 y.Shape[2]),
                                         fun inner column ->
-                                            statements.Around(inner, env, loops, [||], fun inner env _ -> body inner env [| column |])
+                                            loops.Around(inner, env, summed, [||], fun inner env _ -> body inner env [| column |])
                                     )
 
                                 let term (body: Scope) env r (c: Address[]) =
@@ -203,7 +204,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
                                     let sofar = inner.Load(sums, t, place tap within, false, true)
                                     inner.Emitter.Append(Store(sums, place tap within, inner.Emitter.Add(sofar, value)))
 
-                                statements.ContractBlock(inner, env, n, nest, taps, start, term, keep)
+                                blocks.ContractBlock(inner, env, n, nest, taps, start, term, keep)
                         )
                 )
         )
@@ -213,7 +214,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
         | true, storage ->
             let zero = Address.Of 0L
 
-            statements.Sequential(
+            loops.Sequential(
                 scope,
                 "output",
                 0L,
@@ -221,7 +222,7 @@ type PanelKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, va
                 fun inner output ->
                     let into = values.AddressIn(storage, env, [| first + output; channel; zero; zero |])
 
-                    statements.Lanes(
+                    loops.Lanes(
                         inner,
                         "tap",
                         Bound.Fixed(int64 taps),

@@ -13,7 +13,8 @@ type private Panel =
 
 /// Contractions over plates of values in panels: a panel of the first operand meets one of the second, whose width is lanes.
 [<Sealed>]
-type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, values: Values, statements: Statements, frames: Frames) =
+type ProductKernels
+    (context: Context, panels: IReadOnlyDictionary<int, Panels>, values: Values, loops: ElementLoops, blocks: Blocks, frames: Frames) =
     let graph = context.Graph
     let nodes = graph.Nodes
     let capacity i = graph.Indices[i].Capacity
@@ -39,14 +40,14 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
     /// The items that a long product is split into, at least, where there are as many panels.
     let fewestItems = 8
 
-    /// The loops over what is contracted, the lane innermost.
-    let loops (gone: int list) =
+    /// The indices of the loops over what is contracted, the lane innermost.
+    let summed (gone: int list) =
         let lane = Layouts.laneOf graph context.Roles gone
         (gone |> List.filter (fun i -> Some i <> lane)) @ Option.toList lane
 
     /// How many turns of the outermost loop one chunk takes; None where all terms make one.
     let turnsOfChunk (gone: int list) : int option =
-        match loops gone with
+        match summed gone with
         | outermost :: inner ->
             let within = inner |> List.fold (fun size i -> size * capacity i) 1
 
@@ -95,7 +96,7 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
             let b = read 1 (Array.skip (split n) panel.Number) column
             body.Emitter.Mul(a, b)
 
-        statements.ContractBlock(scope, env, n, nest, elements, start, term, keep)
+        blocks.ContractBlock(scope, env, n, nest, elements, start, term, keep)
 
     /// One item for each pair of panels.
     member private k.Short(scope: Scope, number: LoopVar, child: Item, n: Node, outputs: int list, gone: int list, outer) =
@@ -126,14 +127,14 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                 Start = number |> Array.mapi (fun axis a -> PanelPlace.start (scope, a, widthOf n axis, n.Shape[axis]))
             }
 
-        statements.Lanes(
+        loops.Lanes(
             scope,
             "column",
             Bound.Fixed(int64 (widthOf n last)),
             fun inner column ->
                 let env = { frames.Start at with Vectorised = true }
-                let nest scope env body = statements.Around(scope, env, loops gone, [||], body)
-                let keep scope env c value = statements.Keep(scope, env, n, c, value)
+                let nest scope env body = loops.Around(scope, env, summed gone, [||], body)
+                let keep scope env c value = loops.Keep(scope, env, n, c, value)
                 k.Block(inner, child, n, env, panel, column, nest, (fun _ -> Arithmetic.identity (scalarType n) ReduceOp.Sum), keep)
         )
 
@@ -193,13 +194,13 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
 
         /// All pairs of panels of an item: `emit` gets each pair and where its sums lie.
         let pairs (scope: Scope) emit =
-            statements.Sequential(
+            loops.Sequential(
                 scope,
                 "right",
                 0L,
                 columns,
                 fun inner b ->
-                    statements.Sequential(
+                    loops.Sequential(
                         inner,
                         "left",
                         0L,
@@ -221,12 +222,12 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                     )
             )
 
-        let lanes (scope: Scope) body = statements.Lanes(scope, "column", Bound.Fixed(int64 width), body)
+        let lanes (scope: Scope) body = loops.Lanes(scope, "column", Bound.Fixed(int64 width), body)
         let env = { frames.Start at with Vectorised = true }
 
         let zero =
             fun (inner: Scope) _ (place: Address) ->
-                statements.Sequential(
+                loops.Sequential(
                     inner,
                     "row",
                     0L,
@@ -236,12 +237,12 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                             body.Emitter.Append(Store(sums, place + r * int64 width + column, Arithmetic.identity t ReduceOp.Sum)))
                 )
 
-        let outermost, within = List.head (loops gone), List.tail (loops gone)
+        let outermost, within = List.head (summed gone), List.tail (summed gone)
 
         let addPart (part: Address) (inner: Scope) (panel: Panel) (place: Address) =
             lanes inner (fun body column ->
                 let nest (scope: Scope) (env: Point) emit =
-                    statements.Sequential(
+                    loops.Sequential(
                         scope,
                         "turn",
                         0L,
@@ -255,7 +256,7 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
                                     Rebound = env.Rebound.Add outermost
                                 }
 
-                            statements.Around(inner, env, within, [||], emit)
+                            loops.Around(inner, env, within, [||], emit)
                     )
 
                 let placeOf (c: Address[]) = place + (c[first] + panel.Start[first] * -1L) * int64 width + column
@@ -267,7 +268,7 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
             match context.Storage.TryGetValue n.Id with
             | false, _ -> ()
             | true, storage ->
-                statements.Sequential(
+                loops.Sequential(
                     inner,
                     "row",
                     0L,
@@ -284,7 +285,7 @@ type ProductKernels(context: Context, panels: IReadOnlyDictionary<int, Panels>, 
 
         let parts = int64 (capacity outermost / turns)
         pairs scope zero
-        statements.Sequential(scope, "part", 0L, Bound.Fixed parts, (fun inner part -> pairs inner (addPart part)))
+        loops.Sequential(scope, "part", 0L, Bound.Fixed parts, (fun inner part -> pairs inner (addPart part)))
         pairs scope finish
         extents
 

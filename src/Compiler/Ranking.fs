@@ -5,7 +5,7 @@ open Inference
 /// Emits order statistics and updates at computed positions. Their conditions are on single values, so a kernel that has them
 /// under lanes is printed without vectors.
 [<Sealed>]
-type Ranking(context: Context, values: Values, statements: Statements) =
+type Ranking(context: Context, values: Values, loops: ElementLoops, reductions: Reductions) =
     let nodes = context.Graph.Nodes
     let i32 (e: Emitter) v = e.Int(ScalarType.I32, int64 v)
 
@@ -42,14 +42,14 @@ type Ranking(context: Context, values: Values, statements: Statements) =
 
         if env.Vectorised then
             let totals =
-                bounds |> List.map (fun _ -> statements.Accumulate(scope, env, ScalarType.I32, ReduceOp.Sum))
+                bounds |> List.map (fun _ -> reductions.Accumulate(scope, env, ScalarType.I32, ReduceOp.Sum))
 
-            statements.Sequential(
+            loops.Sequential(
                 scope,
                 "k",
                 0L,
                 length,
-                fun body at -> List.iter2 (fun total one -> statements.Add(body, total, ReduceOp.Sum, one)) totals (tests body at)
+                fun body at -> List.iter2 (fun total one -> reductions.Add(body, total, ReduceOp.Sum, one)) totals (tests body at)
             )
 
             totals |> List.map scope.Emitter.Copy
@@ -57,7 +57,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let lane = LoopVar("l", LoopKind.Lane)
             let body = scope.Nested lane
             let terms = tests body (Address.Of lane) |> List.map (fun one -> ReduceOp.Sum, one)
-            statements.LaneReduction(scope, [], body, lane, length, terms) |> Seq.map Operand.Var |> List.ofSeq
+            reductions.LaneReduction(scope, [], body, lane, length, terms) |> Seq.map Operand.Var |> List.ofSeq
 
     let count scope item env n bound strict = counts scope item env n strict [ bound ] |> List.head
 
@@ -71,7 +71,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
         e.Append(Declare(found, e.Int(t, 0L)))
         e.Append(Declare(low, e.Int(t, 1L <<< (bits - 2))))
 
-        statements.Sequential(
+        loops.Sequential(
             scope,
             "bits",
             0L,
@@ -116,7 +116,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             | ScalarType.U64
             | ScalarType.Bool -> key
 
-        statements.Keep(scope, env, n, [||], value)
+        loops.Keep(scope, env, n, [||], value)
 
     /// The positions of the k largest: each value's rank is the count of those before it.
     member _.EmitTopK(scope: Scope, item, env, n: Node, k) =
@@ -128,7 +128,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let limit = threshold scope item env n k
             let length = nodes[n.Inputs[0]].Shape[0]
 
-            statements.Sequential(
+            loops.Sequential(
                 scope,
                 "candidate",
                 0L,
@@ -140,10 +140,10 @@ type Ranking(context: Context, values: Values, statements: Statements) =
                     let inner = outer.Nested null
                     let above = count inner item env n key true
                     let b = inner.Emitter
-                    let ties = statements.Accumulate(inner, env, ScalarType.I32, ReduceOp.Sum)
+                    let ties = reductions.Accumulate(inner, env, ScalarType.I32, ReduceOp.Sum)
 
                     // equal ones that stand before it come before it
-                    statements.Sequential(
+                    loops.Sequential(
                         inner,
                         "tie",
                         0L,
@@ -152,7 +152,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
                             let t = body.Emitter
                             let same = t.Equal(ordered t (values.Read(body, item, env, n.Inputs[0], [| other |])), key)
                             let before = t.Less(Coordinate.operand t other, mine)
-                            statements.Add(body, ties, ReduceOp.Sum, t.Select(t.And(same, before), i32 t 1, i32 t 0))
+                            reductions.Add(body, ties, ReduceOp.Sum, t.Select(t.And(same, before), i32 t 1, i32 t 0))
                     )
 
                     let rank = b.Add(above, b.Copy ties)
@@ -163,7 +163,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
 
     /// Copies what is about to be changed, to memory alone: registers would keep what it was.
     member private _.CopyTarget(scope: Scope, item, env, n: Node, storage: Storage) =
-        statements.ForEach(
+        loops.ForEach(
             scope,
             env,
             n.Shape,
@@ -185,7 +185,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
             let positions = nodes[n.Inputs[1]].Shape
             let row = Array.tail n.Shape
 
-            statements.ForEach(
+            loops.ForEach(
                 scope,
                 env,
                 positions,
@@ -197,7 +197,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
                     let inside = e.And(e.LessEqual(i32 e 0, position), e.Less(position, i32 e n.Shape[0]))
                     let inner = outer.Nested null
 
-                    statements.ForEach(
+                    loops.ForEach(
                         inner,
                         env,
                         row,
@@ -233,7 +233,7 @@ type Ranking(context: Context, values: Values, statements: Statements) =
                     Coordinate.clamp e (length - size[a]) (values.Read(scope, item, env, n.Inputs[a + 2], [||]))
                     |> Coordinate.ofOperand)
 
-            statements.ForEach(
+            loops.ForEach(
                 scope,
                 env,
                 size,

@@ -138,3 +138,11 @@ module Checkpoints =
                 Array.append (Array.take start.Length all) along, Array.skip start.Length all)
 
         Array.take start.Length finals, results |> Array.map (join time segment inner)
+
+    /// Values whose derivatives compute them again from `inputs`: a segment of one step.
+    let recompute (inputs: Tensor[]) (compute: Tensor[] -> Tensor[]) : Tensor[] =
+        let once = FreeIndex("recomputed", Extent.Fixed 1, IndexKind.Time)
+        let _, results = scan once 1 inputs [||] (fun carried _ -> carried, compute carried)
+
+        results
+        |> Array.map (fun x -> if Array.contains once x.Indices then Structure.sum [||] [ once ] x else x)

@@ -278,6 +278,12 @@ type Language private () =
 
         struct (Record.ofTensors<'C> finals, Record.ofTensors<'R> results)
 
+    /// f(x), of which only x is kept for the derivative: what f computes on the way is computed again when the derivative comes to it, and no sharing
+    /// merges the two. For a part of a network that computes little and remembers much (Griewank and Walther, "Evaluating Derivatives", 2008, chapter 12).
+    static member Recompute<'X, 'R>(x: 'X, f: Func<'X, 'R>) : 'R =
+        Checkpoints.recompute (Record.toTensors x) (fun x -> Record.toTensors (f.Invoke(Record.ofTensors<'X> x)))
+        |> Record.ofTensors<'R>
+
     /// A loop from the last step to the first: `step` maps what is carried into a step from the one after it.
     static member ScanBack<'C, 'R>(index: FreeIndex, start: 'C, step: Func<'C, struct ('C * 'R)>) : struct ('C * 'R) =
         let finals, results =

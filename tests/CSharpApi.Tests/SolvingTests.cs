@@ -29,7 +29,7 @@ public sealed class SolvingTests : IDisposable
             ? (Math.E + (q * Math.Exp(q))) / (Math.E + Math.Exp(q))
             : Math.Log((Math.E + Math.Exp(q)) / 2);
 
-        using FiniteSolution solution = Crossing.Model.Optimal(1, semantics).Solve(_engine);
+        using FiniteSolution solution = Crossing.Model.Optimal(1, semantics).Solve(_engine, new ValueIteration());
         Assert.Equal(expected, solution.Value([0]), 1e-9);
         Assert.Equal(q, solution.Q([0])[1], 1e-9);
         Assert.Equal(Math.Exp(q) / (Math.E + Math.Exp(q)), solution.Probabilities([0])[1], 1e-9);
@@ -54,7 +54,7 @@ public sealed class SolvingTests : IDisposable
     {
         var crossing = Crossing.Model;
         Engine engine = _engine;
-        using FiniteSolution exact = crossing.Optimal(temperature: 1).Solve(engine);
+        using FiniteSolution exact = crossing.Optimal(temperature: 1).Solve(engine, new ValueIteration());
         double value = exact.Value([0]);
         double[] ways = exact.Probabilities([0]);
         ReadOnlySpan<float> action = exact.Act([0]);
@@ -66,7 +66,10 @@ public sealed class SolvingTests : IDisposable
         Assert.Equal(value, earned - cost, 1e-9);
         Assert.Equal(ways[1] / 2, where[1][2], 1e-12);
         Assert.Equal(1f, action[0]);
-        Assert.Contains("value iteration, chosen because the process is finite and every state can come to an end", exact.Explain());
+        Assert.Contains("value iteration, asked for", exact.Explain());
+        using ExactSolution picked = crossing.Optimal(1).Solve(engine);
+        Assert.Equal(value, picked.Value([0]));
+        Assert.Contains("value iteration, chosen because the process is finite and every state can come to an end", picked.Explain());
     }
 
     [Fact]
@@ -77,7 +80,7 @@ public sealed class SolvingTests : IDisposable
         using FiniteSolution dated = crossing.Optimal(1).Solve(engine, new BackwardInduction { Steps = 10 });
         using FiniteSolution policies = crossing.Optimal(1).Solve(engine, new PolicyIteration());
         using FiniteSolution hard = crossing.Optimal(1).Solve(engine, new ValueIteration { Hard = true });
-        using FiniteSolution wary = crossing.Optimal(1).Solve(engine, prior: (s, a) => Select(Equal(a.Number, 1), -3, Zeros()));
+        using FiniteSolution wary = crossing.Optimal(1).Solve(engine, new ValueIteration(), prior: (s, a) => Select(Equal(a.Number, 1), -3, Zeros()));
 
         Assert.Equal(dated.Value([0], time: 0), policies.Value([0]), 1e-6);
         Assert.Equal(0, dated.Value([0], time: 10), 1e-12);
@@ -121,7 +124,7 @@ public sealed class SolvingTests : IDisposable
     [Fact]
     public void A_process_that_is_not_finite_is_refused_at_the_callers_line()
     {
-        var e = Assert.Throws<ModelException>(() => Pendulum.Optimal.Solve(_engine));
+        var e = Assert.Throws<ModelException>(() => Pendulum.Optimal.Solve(_engine, new ValueIteration()));
         Assert.Equal("The field \"Angle\" of the state Pose is not finite: an exact solution visits every value.", e.Problem);
         Assert.EndsWith("SolvingTests.cs", e.Location.File, StringComparison.Ordinal);
     }

@@ -87,3 +87,56 @@ let ``Segments divide the steps, and what a step reads is handed in`` () =
 
     refuses "A step of the loop over \"t\" reads a value of each step that was not handed to it." (fun () ->
         L.ScanCheckpointed(time, 2, L.Zeros(), L.Zeros(), (fun c _ -> struct (c + x, c))))
+
+/// A network in blocks over a plate; the blocks' insides are kept for the derivative, or not.
+let private blocks isRecomputed (layers: Network list) (x: Tensor) =
+    layers
+    |> List.fold
+        (fun (x: Tensor) layer ->
+            let inside (x: Tensor) = x + layer.Apply(L.Sin(layer.Apply(L.Tanh(layer.Apply x))))
+            if isRecomputed then L.Recompute(x, inside) else inside x)
+        x
+
+[<Fact>]
+let ``What is computed again has the same value and derivatives of first and second order`` () =
+    let f isRecomputed (x: Tensor[]) =
+        let inside (v: Tensor) = L.Tanh(L.Dot(x[1], L.Sin v)) * L.Exp(0.3 * L.Sum v)
+        L.Sum(L.Square(if isRecomputed then L.Recompute(x[0], inside) else inside x[0]))
+
+    let arguments = [ signed 1 [ 3 ]; signed 2 [ 3; 3 ] ]
+    let t = arguments |> List.map (fun a -> tensor a.Shape a.Values) |> Array.ofList
+    close [ number (f false t) ] [| number (f true t) |]
+    agrees arguments (f true)
+
+[<Fact>]
+let ``Recomputed blocks of a network keep less than half and learn the same`` () =
+    let step isRecomputed =
+        build "blocks" (fun b ->
+            let data = L.PlateIndex("data", 512)
+            let layers = [ for k in 0..11 -> Net.Linear($"layer.{k}", 32, 32) ]
+            let x = L.Unstack(b.Input("x", [| 512; 32 |], DType.F32), data)
+            let loss = L.MeanOver(data, L.Sum(L.Square(blocks isRecomputed layers x)))
+            Learning.step b (Sgd 1e-3) 0UL loss |> ignore
+            b.Output("loss", loss))
+
+    use engine = new Engine(EngineOptions(Cache = false, Threads = 2))
+
+    let run isRecomputed =
+        use executable = engine.Compile(step isRecomputed)
+        let x = executable.Input 0
+
+        for k in 0 .. x.Length - 1 do
+            x[k] <- sin (float32 k)
+
+        let losses =
+            [
+                for _ in 1..3 do
+                    executable.Run()
+                    float (executable.Output 0).[0]
+            ]
+
+        losses, executable.WorkspaceBytes
+
+    let (kept, memory), (again, less) = run false, run true
+    List.iter2 (fun (a: float) b -> Assert.Equal(a, b, 1e-4 * abs a)) kept again
+    Assert.True(2L * less < memory, $"{less} of {memory} bytes")

@@ -180,7 +180,7 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
     /// The probabilities of a site of each step of a chain given what is observed up to that step, that included: plates and steps are leading axes, values
     /// the last.
-    member _.Filtered(path: string) : Tensor = Filtering.probabilities joint summed.Value (find path)
+    member _.Filtered(path: string) : Tensor = FilteredSites.probabilities joint summed.Value (find path)
 
 /// Posteriors of finite models.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]

@@ -12,7 +12,7 @@ namespace Inference;
 /// States and actions are counted as <see cref="FiniteSpace"/> does, the last field's values varying fastest. All numbers are in units of
 /// reward. Times matter for a finite horizon alone: it has a policy for each time, and others one for all. For one thread at a time.
 /// </remarks>
-public sealed partial class FiniteSolution : IDisposable
+public sealed partial class FiniteSolution : ExactSolution
 {
     private readonly Engine _engine;
     private readonly FiniteSolver _solver;
@@ -26,7 +26,7 @@ public sealed partial class FiniteSolution : IDisposable
     /// <param name="engine">The machine that sweeps run on. It outlives the solution.</param>
     /// <exception cref="ModelException">A value would be infinite, or an option is out of its range.</exception>
     /// <exception cref="InvalidOperationException">Sweeps do not converge.</exception>
-    public FiniteSolution(FiniteOptimal optimal, ExactMethod? method, Engine engine)
+    public FiniteSolution(FiniteOptimal optimal, FiniteMethod? method, Engine engine)
     {
         ArgumentNullException.ThrowIfNull(optimal);
         ArgumentNullException.ThrowIfNull(engine);
@@ -64,10 +64,10 @@ public sealed partial class FiniteSolution : IDisposable
     public FiniteMdp Process { get; }
 
     /// <summary>How it was solved.</summary>
-    public ExactMethod Method { get; }
+    public FiniteMethod Method { get; }
 
     /// <summary>The steps of a finite horizon, or null.</summary>
-    public int? Horizon => _messages.Steps;
+    public override int? Horizon => _messages.Steps;
 
     /// <summary>Sweeps over all states.</summary>
     public int Sweeps => _solver.Sweeps;
@@ -82,7 +82,7 @@ public sealed partial class FiniteSolution : IDisposable
     /// How far any value may be from the solution, rounding included; null where no bound is claimed: Boltzmann over an infinite horizon, and
     /// where neither a discount nor further sweeps prove one. For a finite horizon it is what rounding may have added up to.
     /// </summary>
-    public double? ErrorBound { get; }
+    public override double? ErrorBound { get; }
 
     /// <summary>What may be a slip: states that no episode comes to.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -93,7 +93,7 @@ public sealed partial class FiniteSolution : IDisposable
 
     /// <summary>V of a state: its numbers, field after field.</summary>
     /// <exception cref="ArgumentException">The state is none of the process.</exception>
-    public double Value(ReadOnlySpan<float> state, int time = 0) => Values(time)[StateOf(state)];
+    public override double Value(ReadOnlySpan<float> state, int time = 0) => Values(time)[StateOf(state)];
 
     /// <summary>Q of every action in a state.</summary>
     /// <inheritdoc cref="Value"/>
@@ -112,7 +112,7 @@ public sealed partial class FiniteSolution : IDisposable
     /// <summary>The most probable action in a state, the first of equal ones: its numbers, field after field.</summary>
     /// <returns>A span that holds until the next call.</returns>
     /// <inheritdoc cref="Value"/>
-    public ReadOnlySpan<float> Act(ReadOnlySpan<float> state, int time = 0)
+    public override ReadOnlySpan<float> Act(ReadOnlySpan<float> state, int time = 0)
     {
         int[] numbers = FiniteSpace.valuesAt(Process.ActionSpace, Best(Row(_messages.Policies, StateOf(state), time)));
         for (int k = 0; k < numbers.Length; k++)
@@ -124,7 +124,7 @@ public sealed partial class FiniteSolution : IDisposable
     }
 
     /// <summary>The derivation, the method and why, what it has found and how sure that is; then the compiled sweep.</summary>
-    public string Explain()
+    public override string Explain()
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"== Finite process \"{Process.Name}\"");
@@ -148,7 +148,7 @@ public sealed partial class FiniteSolution : IDisposable
     }
 
     /// <summary>Frees what is compiled. The engine stays.</summary>
-    public void Dispose()
+    public override void Dispose()
     {
         _solver.Dispose();
         _forward?.Dispose();
@@ -162,7 +162,7 @@ public sealed partial class FiniteSolution : IDisposable
             ? "chosen because the process is finite and discounted"
             : "chosen because the process is finite and every state can come to an end";
 
-    private static void Validate(ExactMethod method)
+    private static void Validate(FiniteMethod method)
     {
         (string option, double value, bool holds, string mend) = method switch
         {

@@ -4,7 +4,7 @@ open System
 
 /// What is known of a site of a chain at each step from the observations up to it.
 [<RequireQualifiedAccess>]
-module internal Filtering =
+module internal FilteredSites =
     let private isOver (time: FreeIndex) (i: FreeIndex) = obj.ReferenceEquals(i, time)
 
     let private refuseAlone (s: FiniteSite) =

@@ -1,9 +1,9 @@
 namespace Inference;
 
 /// <summary>How the messages of a finite process are passed.</summary>
-public abstract record ExactMethod
+public abstract record FiniteMethod
 {
-    private protected ExactMethod()
+    private protected FiniteMethod()
     {
     }
 
@@ -18,7 +18,7 @@ public abstract record ExactMethod
 /// Value iteration for an infinite horizon: V ← T V from 0 until the distance to the solution is known to be at most
 /// <see cref="Tolerance"/>, or until the numbers' precision allows no more.
 /// </summary>
-public sealed record ValueIteration : ExactMethod
+public sealed record ValueIteration : FiniteMethod
 {
     /// <summary>The distance to the solution that is asked for, in units of reward. 1e-6 unless given.</summary>
     public double Tolerance { get; init; } = 1e-6;
@@ -33,7 +33,7 @@ public sealed record ValueIteration : ExactMethod
 /// Policy iteration for an infinite horizon: evaluates a policy by sweeps, improves it, and goes on until it no longer changes. The first
 /// policy is the one that is best for a value of 0.
 /// </summary>
-public sealed record PolicyIteration : ExactMethod
+public sealed record PolicyIteration : FiniteMethod
 {
     /// <summary>The distance to the solution that is asked for, in units of reward. 1e-6 unless given.</summary>
     public double Tolerance { get; init; } = 1e-6;
@@ -45,7 +45,7 @@ public sealed record PolicyIteration : ExactMethod
 }
 
 /// <summary>Backward induction for a finite horizon: the value of each step from that of the next, and a policy for each step.</summary>
-public sealed record BackwardInduction : ExactMethod
+public sealed record BackwardInduction : FiniteMethod
 {
     /// <summary>Steps to go at time 0; at least 1.</summary>
     public required int Steps { get; init; }
