@@ -102,7 +102,7 @@ public static class SkillTerminal
         }
 
         // The first sweep starts from nothing.
-        json.WriteNumbers("residuals", found.Residuals.Where(double.IsFinite));
+        json.WriteNumbers("log10_residuals", found.Residuals.Where(value => double.IsFinite(value) && value > 0).Select(Math.Log10));
         json.WriteStartArray("calibration");
         foreach (Calibration bin in found.Calibration)
         {

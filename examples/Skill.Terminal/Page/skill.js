@@ -31,7 +31,7 @@ function players(svg) {
   });
 }
 
-const moved = data.residuals.filter(v => v > 0).map(Math.log10);
+const moved = data.log10_residuals;
 const bins = data.calibration;
 byId("kept").hidden = bins.length < 2;
 byId("bins").textContent = bins.map(b => `${plain(b.predicted, 2)}: ${plain(b.seen, 2)} of ${plain(b.count, 0)}`).join(" · ");
