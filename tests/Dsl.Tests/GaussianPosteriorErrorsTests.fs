@@ -96,6 +96,9 @@ let ``Questions that have no answer are refused`` () =
     Assert.Equal("The model's latent sites are \"x\".", (failure (fun () -> found.Marginal "y")).Mend)
     refuses "There is no latent site \"y\"." (fun () -> found.MostLikely.Value "y")
     refuses "The site \"x\" is not drawn by a step of a chain, and has nothing to be filtered by." (fun () -> found.Filtered "x")
+    let panel = solve (GaussianModels.panel 1).Model
+
+    refuses "The site \"i/t/z\" depends on variables outside the plate that its chain stands in." (fun () -> panel.Filtered "i/t/z")
     refuses "The site \"x\" is asked for at 1 places; it stands in 0 plates and chains ()." (fun () -> found.Joint(SiteAt("x", 0)))
     refuses "A joint distribution of no sites was asked for." (fun () -> found.Joint())
 

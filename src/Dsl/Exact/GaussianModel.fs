@@ -53,7 +53,7 @@ module internal GaussianModel =
         trace
 
     /// The loops over the chains of sites, and the ends of these, as far as they are read.
-    let private loops (frames: FreeIndex list) (order: Tensor[]) : Scan list * Tensor list =
+    let private loops (frames: FreeIndex list) (order: Tensor[]) : Scan list * (Scan * Tensor) list =
         let isOf (s: Scan) = List.contains s.Index frames
 
         let scans =
@@ -66,13 +66,14 @@ module internal GaussianModel =
             ]
 
         let finals =
-            order
-            |> Array.filter (fun x ->
-                match x.Op with
-                | Op.Final(s, _) -> isOf s
-                | _ -> false)
+            [
+                for x in order do
+                    match x.Op with
+                    | Op.Final(s, _) when isOf s -> s, x
+                    | _ -> ()
+            ]
 
-        List.distinct scans, List.ofArray finals
+        List.distinct scans, finals
 
     /// What stands for the values of latent sites, what chains carry of them, and the ends of these.
     let private variables dtype (latent: SiteRecord list) (frames: FreeIndex list) (order: Tensor[]) =
@@ -98,8 +99,8 @@ module internal GaussianModel =
 
         let ended =
             ends
-            |> List.filter reads.Contains
-            |> List.mapi (fun n x -> x, variable (first + n) "the end of a chain" x)
+            |> List.filter (fun (_, x) -> reads.Contains x)
+            |> List.mapi (fun n (s, x) -> x, variable (first + n) $"what \"{s.Index.Name}\" carries at its end" x)
 
         sites, carried, ended
 
