@@ -72,6 +72,21 @@ let ``What mixes the values of a plate or a chain is refused`` () =
             }
         ))
 
+    let t = L.TimeIndex("t", 3)
+    let walk name start = L.Markov<Tensor>(t, start, (fun s -> L.Sample(name, L.Normal(s, scalar 1.0))))
+
+    refuses
+        "The site \"between\" reads what \"t\" carries at its end, which is not known there: all that stands in one plate or chain is computed together."
+        (fun () ->
+            solve (
+                prob {
+                    let! first = walk "z" (scalar 0.0)
+                    let! between = L.Sample("between", L.Normal(first.Final, scalar 1.0))
+                    let! _ = walk "w" between
+                    return ()
+                }
+            ))
+
     let k = L.PlateIndex("k", 2)
 
     refuses "The plate \"k\" reads what \"t\" carries from the step before." (fun () ->

@@ -27,7 +27,7 @@ let private near (expected: double list) (actual: double[]) =
     Assert.Equal(expected.Length, actual.Length)
 
     for a, b in Seq.zip expected actual do
-        Assert.True(abs (a - b) <= 1e-7 * (1.0 + abs a), $"Expected {a}; {b} came.")
+        Assert.True(abs (a - b) <= 1e-9 * (1.0 + abs a), $"Expected {a}; {b} came.")
 
 [<Fact>]
 let ``Evidence and marginals are those of the joint density`` () =
