@@ -17,8 +17,7 @@ module internal FiniteDerivation =
         | [] -> ""
         | _ -> ", for each " + (indices |> List.map (fun i -> quoted i.Name) |> String.concat " and ")
 
-    let private table (variables: FreeIndex[]) =
-        $"a table over {names variables}: {count (Elimination.size variables)} numbers"
+    let private table (variables: FreeIndex[]) = $"a table over {names variables}: {count (Elimination.size variables)} numbers"
 
     let private line (removed: Removed) : string =
         match removed with
@@ -28,9 +27,7 @@ module internal FiniteDerivation =
             let plates = c.Sites.Head.Indices |> List.filter (fun i -> i <> c.Time)
 
             let largest =
-                c.Steps
-                |> List.map (fun e -> Elimination.scope [ e.Joint ])
-                |> List.maxBy Elimination.size
+                c.Steps |> List.map (fun e -> Elimination.scope [ e.Joint ]) |> List.maxBy Elimination.size
 
             $"{list (c.Sites |> List.map (fun s -> s.Path))}: a message along {quoted c.Time.Name}, {c.Time.Capacity} steps; in each {table largest}{forEach plates}"
 
