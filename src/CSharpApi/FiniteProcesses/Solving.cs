@@ -133,10 +133,7 @@ public static class Solving
     {
         ArgumentNullException.ThrowIfNull(process);
         ArgumentNullException.ThrowIfNull(engine);
-        return FiniteTabulation.Run(
-            FiniteTables.derive(prior is null ? null : FSharpOption<FSharpFunc<S, FSharpFunc<A, Tensor>>>.Some(Curry.Of(prior)), process),
-            engine,
-            settings ?? []);
+        return FiniteTabulation.Run(TablesOf(process, prior), engine, settings ?? []);
     }
 
     /// <summary>Evaluates a finite process at every state and action.</summary>
@@ -207,10 +204,13 @@ public static class Solving
         CancellationToken cancellation = default) =>
         new(process, features, demonstrations, options, engine, progress, cancellation);
 
+    private static TableProgram TablesOf<S, A, G>(Mdp<S, A, G> process, Func<S, A, Tensor>? prior) =>
+        FiniteTables.derive(prior is null ? null : FSharpOption<FSharpFunc<S, FSharpFunc<A, Tensor>>>.Some(Curry.Of(prior)), process);
+
     private static FiniteSolution FiniteOf<S, A, G>(
         Optimal<S, A, G> optimal, Engine engine, FiniteMethod? method, Func<S, A, Tensor>? prior, double[]? settings)
     {
-        FiniteMdp process = optimal.Mdp.Tabulate(engine, prior, settings);
-        return new FiniteSolution(new FiniteOptimal(process, optimal.Temperature, optimal.Semantics), method, engine);
+        TableProgram program = TablesOf(optimal.Mdp, prior);
+        return FiniteTabulation.Solve(program, optimal.Temperature, optimal.Semantics, method, engine, settings ?? []);
     }
 }
