@@ -7,7 +7,7 @@ internal static class AllCases
     [
         MppiCases.Small, MppiCases.Large, MppiCases.User,
         TrainingCases.Mlp, TrainingCases.Vae, TrainingCases.Conv, TrainingCases.Gru, TrainingCases.Rssm,
-        SoftValueIteration.Case, HiddenMarkov.Case,
+        SoftValueIteration.Case, HiddenMarkov.Case, KalmanFilter.Case,
     ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(@case => @case.Name)];

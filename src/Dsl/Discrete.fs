@@ -66,6 +66,8 @@ type Categorical(logits: Tensor) =
 
         [||]
 
+    /// As they were given: unnormalised.
+    member internal _.Logits = logits
     member _.LogProbabilities = logProbabilities
     override _.Requirements = []
     override _.Support = Support.Integers(Some logits.Shape[0])
@@ -112,6 +114,8 @@ type OneHotCategorical(logits: Tensor, mix: double) =
 
         logits.Shape
 
+    member internal _.Logits = logits
+    member internal _.Mix = mix
     member _.LogProbabilities = logProbabilities
     override _.Requirements = []
     override _.Support = Support.OneHot

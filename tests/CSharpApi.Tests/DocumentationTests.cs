@@ -19,9 +19,12 @@ public partial class DocumentationTests
     [InlineData("docs/errors.md")]
     [InlineData("docs/learning.md")]
     [InlineData("docs/planning.md")]
+    [InlineData("docs/linear-quadratic.md")]
     [InlineData("docs/graph.md")]
     [InlineData("docs/objectives.md")]
     [InlineData("docs/finite.md")]
+    [InlineData("docs/gaussian.md")]
+    [InlineData("docs/messages.md")]
     public void Code_is_copied_from_tests(string document) =>
         AssertTested(document, code => code.Split("// …", StringSplitOptions.RemoveEmptyEntries));
 

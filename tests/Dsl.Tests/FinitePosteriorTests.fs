@@ -320,3 +320,32 @@ let ``Compiled posteriors have the same bits for any number of threads, and agre
 
         for e, v in Seq.zip values found.Head[output] do
             Assert.True(abs (e - v) <= 1e-4 * (1.0 + abs e), $"{output}: {e} expected; {v} came.")
+
+[<Fact>]
+let ``The derivation names formula, order and the size of each table`` () =
+    let day = L.TimeIndex("day", 5)
+
+    let world =
+        prob {
+            let! climate = L.Sample("climate", L.Categorical(logits = L.Zeros 3))
+
+            let! _ =
+                Prob.markov day (L.Fill -1.0) (fun before ->
+                    prob {
+                        let wet = 0.2 * L.Convert(climate, DType.F32)
+                        let p = L.Select(L.Less(before, 0.0), 0.5, 0.3 + 0.2 * before + wet)
+                        let! rain = L.Sample("rain", L.Bernoulli(probability = p))
+                        do! L.Observe("umbrella", L.Bernoulli(probability = 0.2 + 0.7 * rain), scalar 1.0)
+                        return rain, ()
+                    })
+
+            return ()
+        }
+
+    let text = (FinitePosterior.ofProgram world).Explain()
+    Assert.StartsWith("log p(observed) = log Σ_climate exp(", text)
+    let chain = text.IndexOf "1. \"day/rain\": a message along \"day\", 5 steps"
+    Assert.True(chain > 0, text)
+    // climate × rain × rain of the day before
+    Assert.Contains(": 12 numbers", text[chain..])
+    Assert.Contains("2. \"climate\": log Σ over its 3 values in a table over \"climate\": 3 numbers", text[chain..])

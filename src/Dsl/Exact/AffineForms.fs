@@ -8,6 +8,7 @@ type internal GaussianVariable =
     {
         /// In order of creation.
         Id: int
+        /// As errors name it.
         Name: string
         /// What stands for it in the program's graph.
         Node: Tensor
@@ -106,7 +107,9 @@ module internal AffineForms =
         let moving = x.Inputs |> Array.filter reads
 
         if not x.DType.IsFloat then
-            Some $"{x.DType} from {named x.Op}"
+            match x.Op with
+            | Op.Binary(BinaryOp.Less | BinaryOp.LessEqual | BinaryOp.Equal) -> Some "a comparison"
+            | _ -> Some $"a value of type {x.DType}"
         else
             match x.Op with
             | Op.Unary UnaryOp.Neg
@@ -117,7 +120,7 @@ module internal AffineForms =
             | Op.Binary BinaryOp.Div -> if reads x.Inputs[1] then Some "a quotient" else None
             | Op.Unary _
             | Op.Binary _ -> Some(named x.Op)
-            | Op.Select -> if reads x.Inputs[0] then Some "a choice" else None
+            | Op.Select -> if reads x.Inputs[0] then Some "a comparison" else None
             | Op.Convert
             | Op.Reshape
             | Op.Transpose _
@@ -204,7 +207,7 @@ module internal AffineForms =
         if obj.ReferenceEquals(bare value, v.Node) && v.Node.DType = dtype then
             Linear.Identity
         else
-            let direction = FreeIndex($"element of {v.Name}", Extent.Fixed v.Size, IndexKind.Plate)
+            let direction = FreeIndex($"element of variable {v.Id}", Extent.Fixed v.Size, IndexKind.Plate)
 
             let seed =
                 identity v.Node.DType v.Size

@@ -87,6 +87,11 @@ module internal FiniteJoint =
 
         total, removed
 
+    /// The sum over all sites as a formula, and what is eliminated in order.
+    let derivation (j: FiniteJoint) : string * Removed list =
+        let left, removed = SumOut.run Combination.Sum [] mend j.Sites j.Terms
+        Terms.joined (left |> List.map (fun t -> t.Sign, Terms.text t)), removed
+
     /// A term as what it says of a number of observations: ∞ where it is possible, else its own.
     let private coded (n: double) (t: Term) =
         let isPossible = less (number t.Value Double.NegativeInfinity) t.Scaled

@@ -182,6 +182,9 @@ type FinitePosterior internal (joint: FiniteJoint) =
     /// the last.
     member _.Filtered(path: string) : Tensor = FilteredSites.probabilities joint summed.Value (find path)
 
+    /// How the evidence is computed: its formula, with all sums in it, and what is eliminated in which order, with the size of each table.
+    member _.Explain() : string = FiniteDerivation.text joint
+
 /// Posteriors of finite models.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module FinitePosterior =

@@ -35,6 +35,13 @@ type internal GaussianElimination(model: GaussianModel, fields: GaussianFields) 
                         ofForm c.Next
                 ]
 
+    let rec locationOf (items: GaussianItem list) : Location =
+        match items with
+        | GaussianItem.Site s :: _ -> s.Record.Location
+        | GaussianItem.Plate(_, inside) :: _
+        | GaussianItem.Chain(_, _, inside) :: _ -> locationOf inside
+        | [] -> Location.unknown
+
     let known (g: GaussianMoments) (v: GaussianVariable) : GaussianKnown =
         let mean = Blocks.find v.Id g.Mean
 
@@ -56,6 +63,20 @@ type internal GaussianElimination(model: GaussianModel, fields: GaussianFields) 
         | Some v ->
             let g = GaussianMoments.append outer v s.Form s.Noise g
             GaussianFields.apply sizeOf v (fieldAt fields.Linear s) (fieldAt fields.Quadratic s) g
+
+    /// What a chain carries may be known for certain, and a plate's message needs a covariance that can be factorised.
+    let requireDrawn (index: FreeIndex) items (g: GaussianMoments) (message: GaussianMessage) =
+        let isRead (v: GaussianVariable) =
+            message.Natural.ContainsKey v.Id
+            || message.Precision |> Map.exists (fun (i, j) _ -> i = v.Id || j = v.Id)
+
+        match g.Variables |> List.tryFind (fun v -> model.Carried.Contains v.Id && isRead v) with
+        | Some v ->
+            Fail.at
+                (locationOf items)
+                $"The plate \"{index.Name}\" reads {v.Name} from the step before."
+                "Draw what the plate reads in the step, before it."
+        | None -> ()
 
     /// What a step carries on: of the variables that stay, and of the chain's values after the step, under their names before it.
     let carriedOn outer stays (carries: GaussianCarry list) (g: GaussianMoments) : GaussianMoments =
@@ -90,6 +111,7 @@ type internal GaussianElimination(model: GaussianModel, fields: GaussianFields) 
     and plate outer index items g =
         let outer = g.Mean |> Map.fold (fun all i x -> Map.add i x all) outer
         let _, message = run outer Set.empty items GaussianMoments.empty
+        requireDrawn index items g message
         GaussianPlates.absorb sizeOf (GaussianMessage.sumOver index message) g
 
     and chain outer later time carries items g =

@@ -25,6 +25,8 @@ type internal GaussianModel =
     {
         DType: DType
         Variables: GaussianVariable list
+        /// Of these, what chains carry.
+        Carried: Set<int>
         Latent: GaussianSite list
         Observed: GaussianSite list
         Items: GaussianItem list
@@ -78,7 +80,7 @@ module internal GaussianModel =
 
         let variable id name node = { Id = id; Name = name; Node = node; Within = within node; DType = dtype }
 
-        let sites = latent |> List.mapi (fun k s -> variable k s.Path (AffineForms.bare s.Value))
+        let sites = latent |> List.mapi (fun k s -> variable k $"\"{s.Path}\"" (AffineForms.bare s.Value))
         let reads = AffineForms.reading sites order
         let times = latent |> List.collect (fun s -> s.Times)
         let scans, ends = loops times order
@@ -90,7 +92,7 @@ module internal GaussianModel =
                         if reads.Contains s.Carries[k] then
                             s, k
             ]
-            |> List.mapi (fun n (s, k) -> (s, k), variable (sites.Length + n) $"what {s.Index.Name} carries" s.Carries[k])
+            |> List.mapi (fun n (s, k) -> (s, k), variable (sites.Length + n) $"what \"{s.Index.Name}\" carries" s.Carries[k])
 
         let first = sites.Length + carried.Length
 
@@ -135,7 +137,7 @@ module internal GaussianModel =
             | Some i ->
                 Fail.at
                     location
-                    $"{what} reads \"{v.Name}\", which stands in \"{i.Name}\", from outside of it."
+                    $"{what} reads {v.Name}, which stands in \"{i.Name}\", from outside of it."
                     $"Keep what reads it in \"{i.Name}\"; of a chain its end may be read."
             | None -> ()
 
@@ -150,7 +152,7 @@ module internal GaussianModel =
             match AffineForms.variablesOf variables [| f.LogWeight |] with
             | [] -> ()
             | read ->
-                let names = GaussianSite.quoted (read |> List.map (fun v -> v.Name))
+                let names = GaussianSite.named read
 
                 Fail.model
                     $"Factor {k + 1} depends on {names}; in a linear-Gaussian model factors are constants."
@@ -240,6 +242,7 @@ module internal GaussianModel =
         {
             DType = dtype
             Variables = all
+            Carried = set [ for _, v in carried -> v.Id ]
             Latent = latent
             Observed = gaussian
             Items = items carries 0 inOrder

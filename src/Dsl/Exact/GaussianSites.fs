@@ -24,6 +24,8 @@ type internal GaussianSite =
 module internal GaussianSite =
     let quoted (names: string seq) = names |> Seq.map (fun n -> $"\"{n}\"") |> String.concat ", "
 
+    let named (variables: GaussianVariable list) = variables |> List.map (fun v -> v.Name) |> String.concat ", "
+
     let mend = "Make it a sum of constants times latent values, or derive a bound with a guide."
 
     /// The plates and chains of a site in the order in which its path enters them.
@@ -98,7 +100,7 @@ module internal GaussianSite =
         match AffineForms.check variables value with
         | Ok() -> AffineForms.ofValue dtype variables value
         | Error o ->
-            let names = quoted (o.Reads |> List.map (fun v -> v.Name))
+            let names = named o.Reads
             Fail.at location $"{what} is not affine in latent values: it has {o.Operation} of {names}." mend
 
     let private requireFree variables location what (x: Tensor) =
@@ -106,7 +108,7 @@ module internal GaussianSite =
             match AffineForms.variablesOf variables [| x |] with
             | [] -> ()
             | read ->
-                let names = quoted (read |> List.map (fun v -> v.Name))
+                let names = named read
                 Fail.at location $"{what} depends on {names}; in a linear-Gaussian model it is the same for all latent values." mend
 
     let requireGaussian (r: SiteRecord) =
@@ -165,7 +167,7 @@ module internal GaussianSite =
         match read, gaussian r.Distribution with
         | [], _ -> None
         | _, None ->
-            let names = quoted (read |> List.map (fun v -> v.Name))
+            let names = named read
 
             Fail.at
                 r.Location

@@ -7,7 +7,8 @@ namespace Inference;
 /// A locally optimal trajectory and what to do beside it: a(s) = ā + K·(s − s̄) at each time, held to the actions' limits. No exact solution: V is a
 /// quadratic form around the trajectory, and another trajectory may be better.
 /// </summary>
-public sealed class TrajectorySolution : ExactSolution
+/// <remarks>All values are in units of reward. For one thread at a time.</remarks>
+public sealed class TrajectorySolution : IDisposable
 {
     // Damping above this proposes changes too small to see.
     private const double MostDamping = 1e12;
@@ -68,11 +69,8 @@ public sealed class TrajectorySolution : ExactSolution
     /// <summary>How the trajectory was looked for.</summary>
     public IterativeLqr Method { get; }
 
-    /// <inheritdoc/>
-    public override int? Horizon => Process.Horizon;
-
-    /// <summary>Null: a local solution has no bound.</summary>
-    public override double? ErrorBound => null;
+    /// <summary>The steps planned.</summary>
+    public int Horizon => Process.Horizon;
 
     /// <summary>Iterations that changed the trajectory.</summary>
     public int Iterations => _returns.Count - 1;
@@ -122,9 +120,10 @@ public sealed class TrajectorySolution : ExactSolution
         return covariance;
     }
 
-    /// <summary>V near the trajectory, to second order.</summary>
-    /// <inheritdoc/>
-    public override double Value(ReadOnlySpan<float> state, int time = 0)
+    /// <summary>V near the trajectory, to second order. There is one more time than actions.</summary>
+    /// <exception cref="ArgumentException">The count of the state's numbers is wrong.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The horizon has no such time.</exception>
+    public double Value(ReadOnlySpan<float> state, int time = 0)
     {
         Look(state, TimeOf(time, _values.Length));
         return _decision.Output("valueOf");
@@ -132,8 +131,8 @@ public sealed class TrajectorySolution : ExactSolution
 
     /// <summary>The action beside the trajectory, within its limits.</summary>
     /// <returns>A span that holds until the next call.</returns>
-    /// <inheritdoc/>
-    public override ReadOnlySpan<float> Act(ReadOnlySpan<float> state, int time = 0)
+    /// <inheritdoc cref="Value"/>
+    public ReadOnlySpan<float> Act(ReadOnlySpan<float> state, int time = 0)
     {
         Look(state, TimeOf(time, _actions.Length));
         _decision.Output("best", _best);
@@ -145,8 +144,8 @@ public sealed class TrajectorySolution : ExactSolution
         return _action;
     }
 
-    /// <inheritdoc/>
-    public override string Explain()
+    /// <summary>The equations, and how the search went; then the compiled iteration.</summary>
+    public string Explain()
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"== Trajectory of \"{Process.Name}\", {Process.Horizon} steps");
@@ -163,8 +162,8 @@ public sealed class TrajectorySolution : ExactSolution
         return text.AppendLine().AppendLine("== Iteration").Append(_iteration.Explain()).ToString();
     }
 
-    /// <inheritdoc/>
-    public override void Dispose()
+    /// <summary>Frees what is compiled. The engine stays.</summary>
+    public void Dispose()
     {
         _iteration.Dispose();
         _decision.Dispose();

@@ -1,0 +1,79 @@
+namespace Inference
+
+/// A latent site of a factor graph. `Value` stands for its values in the graph of the program.
+type internal Variable =
+    {
+        Site: SiteRecord
+        Value: Tensor
+        Family: ExponentialFamily
+    }
+
+    member v.Path = v.Site.Path
+    member v.Indices = v.Site.Plates
+
+/// The precision of a Gaussian factor.
+[<RequireQualifiedAccess>]
+type internal FactorNoise =
+    | Fixed of deviation: Tensor
+    /// scale·element of a Gamma site.
+    | Drawn of scale: Tensor * LinearTerm
+
+/// t(L) of a linear form L of Gaussian sites.
+[<RequireQualifiedAccess>]
+type internal Likelihood =
+    /// N(L; 0, 1/precision)
+    | Gaussian of FactorNoise
+    /// Φ(L)
+    | Probit
+    /// 1 where L > 0.
+    | Positive
+    /// 1 where low < L < high.
+    | Between of low: Tensor * high: Tensor
+    /// Any other: log t at a value of L.
+    | Other of (Tensor -> Tensor)
+
+/// What is known of a factor's messages.
+[<RequireQualifiedAccess>]
+type internal FactorKind =
+    /// No variable is read: log f.
+    | Known of Tensor
+    /// log f = λ·u(x) + c for an element x of one site: λ is the message, whatever the others are.
+    | Conjugate of LinearTerm * natural: Tensor[] * constant: Tensor
+    | OfForm of LinearForm * Likelihood
+
+/// A factor of a model's density: a site's own density, or a `Factor`.
+type internal FactorNode =
+    {
+        Name: string
+        Location: Location
+        Plates: FreeIndex list
+        /// Where false, the factor does not count; null for everywhere.
+        Mask: Tensor
+        Kind: FactorKind
+    }
+
+/// The factors of a program, and the sites between them.
+type internal FactorGraph = { Variables: Variable list; Factors: FactorNode list }
+
+[<RequireQualifiedAccess>]
+module internal Factors =
+    /// What a factor reads, each with the messages that it is sent.
+    let reads (f: FactorNode) : LinearTerm list =
+        match f.Kind with
+        | FactorKind.Known _ -> []
+        | FactorKind.Conjugate(t, _, _) -> [ t ]
+        | FactorKind.OfForm(form, Likelihood.Gaussian(FactorNoise.Drawn(_, precision))) -> form.Terms @ [ precision ]
+        | FactorKind.OfForm(form, _) -> form.Terms
+
+    /// Whether messages change from sweep to sweep.
+    let isIterated (f: FactorNode) =
+        match f.Kind with
+        | FactorKind.Known _
+        | FactorKind.Conjugate _ -> false
+        | FactorKind.OfForm _ -> true
+
+    /// Whether each element of a site is read once, and by one element of the factor.
+    let isOwn (v: Variable) (f: FactorNode) (t: LinearTerm) = obj.ReferenceEquals(t.Read, v.Value) && v.Indices = f.Plates
+
+    /// A sum over all elements and plates.
+    let total (plates: FreeIndex list) (x: Tensor) = Structure.sum [| 0 .. x.Shape.Length - 1 |] plates x

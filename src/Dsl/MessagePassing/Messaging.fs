@@ -1,0 +1,138 @@
+namespace Inference
+
+/// What sweeps over factors are left with.
+type internal Converged =
+    {
+        /// Natural parameters by site.
+        Naturals: Map<string, Tensor[]>
+        LogEvidence: Tensor
+        /// The log-evidence after each sweep, free in the index of sweeps.
+        Evidences: Tensor
+        /// How far marginals moved in each sweep, free in the index of sweeps.
+        Residuals: Tensor
+        /// How far marginals moved in the last sweep taken.
+        Residual: Tensor
+        /// Sweeps taken, f32.
+        Sweeps: Tensor
+        /// For each factor the updates that were put off because a message or a marginal would have been improper, over the factor's plates.
+        PutOff: (FactorNode * Tensor) list
+        /// The same in the last sweep taken, of all together.
+        PutOffLast: Tensor
+        /// The index of sweeps; None where one pass gives the posterior.
+        Index: FreeIndex option
+    }
+
+/// Messages on their way between factors and sites.
+[<RequireQualifiedAccess>]
+module internal Messaging =
+    /// Values of a site's elements where a factor reads them.
+    let toFactor (v: Variable) (t: LinearTerm) (x: Tensor) : Tensor =
+        if obj.ReferenceEquals(t.Read, v.Value) then
+            x
+        else
+            (Calculus.jvp [| t.Read |] [| v.Value |] [| x |]).[0]
+
+    /// The sum of the messages that reach each element of a site: reading, transposed.
+    let toVariable (f: FactorNode) (v: Variable) (t: LinearTerm) (message: Tensor) : Tensor =
+        let summed = f.Plates |> List.filter (fun i -> not (Array.contains i t.Read.Indices))
+        let message = Structure.sum [||] summed message
+
+        if obj.ReferenceEquals(t.Read, v.Value) then
+            message
+        else
+            (Calculus.vjp [| t.Read |] [| v.Value |] [| message |]).[0]
+
+    let zeros (family: ExponentialFamily) (like: Tensor) =
+        Array.create (ExponentialFamily.count family) (Build.constantOf like.DType like.Shape [| 0.0 |])
+
+    let add (a: Tensor[]) (b: Tensor[]) : Tensor[] = Array.map2 (+) a b
+
+    let variableOf (g: FactorGraph) (t: LinearTerm) = g.Variables |> List.find (fun v -> obj.ReferenceEquals(v.Value, t.Of))
+
+    /// The sum of the messages that do not change: of factors that are conjugate to the site.
+    let fixedOf (g: FactorGraph) (v: Variable) : Tensor[] =
+        let message (f: FactorNode) =
+            match f.Kind with
+            | FactorKind.Conjugate(t, natural, _) when obj.ReferenceEquals(t.Of, v.Value) ->
+                natural
+                |> Array.map (fun x -> Weights.masked f.Mask (LinearForms.along t.Read.Shape x) |> toVariable f v t)
+                |> Some
+            | FactorKind.Conjugate _
+            | FactorKind.Known _
+            | FactorKind.OfForm _ -> None
+
+        List.choose message g.Factors |> List.fold add (zeros v.Family v.Value)
+
+    /// log f at λ = 0, summed, of the factors whose messages do not change.
+    let fixedEvidence (g: FactorGraph) : Tensor =
+        let one (f: FactorNode) =
+            match f.Kind with
+            | FactorKind.Known x
+            | FactorKind.Conjugate(_, _, x) -> Some(Factors.total f.Plates (Weights.masked f.Mask x))
+            | FactorKind.OfForm _ -> None
+
+        List.choose one g.Factors |> List.fold (+) (Build.scalar DType.F32 0.0)
+
+    /// Σ Φ(λ) over the elements of all sites.
+    let partitions (g: FactorGraph) (naturals: Map<string, Tensor[]>) : Tensor =
+        g.Variables
+        |> List.map (fun v -> Factors.total v.Indices (ExponentialFamily.logPartition v.Family naturals[v.Path]))
+        |> List.fold (+) (Build.scalar DType.F32 0.0)
+
+    /// What conjugate factors alone give, without sweeps.
+    let atOnce (g: FactorGraph) (fixedOf: Map<string, Tensor[]>) : Converged =
+        let zero = Build.scalar DType.F32 0.0
+
+        {
+            Naturals = fixedOf
+            LogEvidence = partitions g fixedOf + fixedEvidence g
+            Evidences = zero
+            Residuals = zero
+            Residual = zero
+            Sweeps = zero
+            PutOff = []
+            PutOffLast = zero
+            Index = None
+        }
+
+    /// How far the marginals of some sites moved; ∞ where one was or is improper.
+    let distance (variables: Variable list) (before: Map<string, Tensor[]>) (after: Map<string, Tensor[]>) : Tensor =
+        let one (v: Variable) =
+            let a, b = before[v.Path], after[v.Path]
+            let proper = both (ExponentialFamily.isProper v.Family a) (ExponentialFamily.isProper v.Family b)
+            let moved = ExponentialFamily.distance v.Family a b
+            let moved = Build.select proper moved (number moved System.Double.PositiveInfinity)
+            Structure.max [| 0 .. moved.Shape.Length - 1 |] v.Indices moved
+
+        variables |> List.map one |> List.reduce larger
+
+    /// Sites that factors couple, whose messages change from sweep to sweep.
+    let coupled (g: FactorGraph) : Variable list =
+        let read = g.Factors |> List.filter Factors.isIterated |> List.collect Factors.reads
+
+        g.Variables
+        |> List.filter (fun v -> read |> List.exists (fun t -> obj.ReferenceEquals(t.Of, v.Value)))
+
+    /// A loop over sweeps that ends when no marginal moves by more than the tolerance. `sweep` takes what is carried to what is carried after a sweep, how
+    /// far marginals moved and how many updates were put off; `observe` what each sweep tells of what it carries. Finals; the residual, the sweeps taken and
+    /// the updates put off in the last one; what was observed; the residual of each sweep.
+    let iterate (m: MessageMethod) (start: Tensor[]) (sweep: Tensor[] -> Tensor[] * Tensor * Tensor) (observe: Tensor[] -> Tensor) =
+        let index = FreeIndex("sweep", Extent.Fixed m.Sweeps, IndexKind.Time)
+        let dtype = start[0].DType
+        let scalar x = Build.scalar dtype x
+        let report = [| scalar System.Double.PositiveInfinity; scalar 0.0; scalar 0.0 |]
+        let n = start.Length
+
+        let finals, (evidence, residuals) =
+            Structure.scan index (Array.append start report) (fun carried ->
+                let values = Array.take n carried
+                let residual, taken, putOff = carried[n], carried[n + 1], carried[n + 2]
+                // a residual that is no number goes on
+                let goes = Build.unary UnaryOp.Not (atMost residual (scalar m.Tolerance))
+                let next, moved, late = sweep values
+                let keep (after: Tensor) before = Build.select goes after before
+                let nexts = Array.map2 keep next values
+                let moved = keep moved residual
+                Array.append nexts [| moved; keep (taken + 1.0) taken; keep late putOff |], (observe nexts, moved))
+
+        index, Array.take n finals, (finals[n], finals[n + 1], finals[n + 2]), evidence, residuals

@@ -1,0 +1,109 @@
+module Inference.Dsl.Tests.MessagePassing.MessageErrorsTests
+
+open System
+open Inference
+open Inference.Dsl.Tests.Evaluation
+open Xunit
+
+let private ep program = ApproximatePosterior.propagate (ExpectationPropagation()) program
+let private vmp program = ApproximatePosterior.passVariationally (VariationalMessagePassing()) program
+let private normal = L.Sample("x", L.Normal(0.0, 1.0))
+
+[<Fact>]
+let ``Sites that no messages are known for are refused`` () =
+    refuses "The site \"z\" draws from Bernoulli, which no messages are known for." (fun () ->
+        ep (L.Sample("z", L.Bernoulli(logits = scalar 0.0))))
+
+    refuses "The site \"t/x\" stands in the chain \"t\"; messages are passed over plates alone." (fun () ->
+        ep (L.Markov("t", 3, scalar 0.0, (fun x -> L.Sample("x", L.Normal(x, 1.0))))))
+
+    refuses "The site \"x\" is scaled; a posterior is one of sites that count once." (fun () -> ep (Handle.scale (scalar 2.0) normal))
+
+    refuses "The site \"x\" is masked, and where it is it has no density." (fun () ->
+        ep (Handle.mask (L.Less(scalar 0.0, scalar 1.0)) normal))
+
+[<Fact>]
+let ``Factors without a known update are refused by name, with what is possible`` () =
+    let program (observe: Tensor -> Tensor -> Prob<unit>) =
+        prob {
+            let! x = normal
+            let! y = L.Sample("y", L.Normal(0.0, 1.0))
+            do! observe x y
+            return x
+        }
+
+    let product = program (fun x y -> L.Observe("z", L.Normal(x * y, 1.0), scalar 1.0))
+
+    refuses "The site \"z\" reads \"x\", \"y\" in a way that no update is known for: Normal with such parameters." (fun () -> ep product)
+    Assert.Contains("derive a bound", (failure (fun () -> ep product)).Mend)
+
+    refuses
+        "The factor 1 reads \"x\", \"y\" in a way that no update is known for: it is no function of one linear form of Gaussian sites."
+        (fun () -> ep (program (fun x y -> L.Factor(L.Sin x * y))))
+
+    // a step that is no interval of one form has edges that a quadrature would miss
+    refuses
+        "The factor 1 reads \"x\" in a way that no update is known for: it is no function of one linear form of Gaussian sites."
+        (fun () ->
+            ep (program (fun x _ -> L.Factor(L.Select(L.Less(scalar 0.5, L.Abs x), 0.0, Build.scalar DType.F32 Double.NegativeInfinity)))))
+
+    refuses "The site \"y\" reads \"x\" in a way that no update is known for: Gamma with such parameters." (fun () ->
+        ep (
+            prob {
+                let! x = normal
+                return! L.Sample("y", L.Gamma(L.Exp x, scalar 1.0))
+            }
+        ))
+
+let private unknownPrecision =
+    prob {
+        let! m = L.Sample("m", L.Normal(0.0, 1.0))
+        let! t = L.Sample("t", L.Gamma(scalar 1.0, scalar 1.0))
+        do! L.Observe("y", L.Normal(m, 1.0 / L.Sqrt t), scalar 0.3)
+        return m
+    }
+
+[<Fact>]
+let ``Each method says what the other one can do`` () =
+    refuses "The factor of \"y\" has no moments in closed form: its precision is \"t\" and its mean is not known either." (fun () ->
+        ep unknownPrecision)
+
+    Assert.Contains("VariationalMessagePassing", (failure (fun () -> ep unknownPrecision)).Mend)
+
+    let positive =
+        prob {
+            let! x = normal
+            do! L.Factor(L.LogNormalCdf x)
+            return x
+        }
+
+    refuses "The factor of \"factor 1\" has no variational message: it is not conjugate to what it reads." (fun () -> vmp positive)
+    Assert.Contains("ExpectationPropagation", (failure (fun () -> vmp positive)).Mend)
+    let i = L.PlateIndex("i", 2)
+
+    let difference =
+        prob {
+            let! x = L.Plate(i, normal)
+            let x = L.Stack(x.Value, i)
+            do! L.Observe("y", L.Normal(L.Element(x, 0) - L.Element(x, 1), 1.0), scalar 0.3)
+            return x
+        }
+
+    refuses
+        "The factor of \"y\" has no variational message: it reads several elements of \"i/x\" at once, which are updated together."
+        (fun () -> vmp difference)
+
+[<Fact>]
+let ``Settings and questions out of range are refused`` () =
+    let with' (set: ExpectationPropagation -> unit) () =
+        let o = ExpectationPropagation()
+        set o
+        ApproximatePosterior.propagate o normal
+
+    refuses "ExpectationPropagation.Damping is 1." (with' (fun o -> o.Damping <- 1.0))
+    refuses "ExpectationPropagation.Sweeps is 0." (with' (fun o -> o.Sweeps <- 0))
+    refuses "ExpectationPropagation.Tolerance is -1." (with' (fun o -> o.Tolerance <- -1.0))
+    refuses "ExpectationPropagation.QuadraturePoints is 1." (with' (fun o -> o.QuadraturePoints <- 1))
+    refuses "There is no latent site \"y\"." (fun () -> (ep normal).Marginal "y")
+    Assert.Equal("The model's latent sites are \"x\".", (failure (fun () -> (ep normal).Marginal "y")).Mend)
+    refuses "The marginal of \"x\" has no parameter \"rate\"." (fun () -> ((ep normal).Marginal "x").Parameter "rate")

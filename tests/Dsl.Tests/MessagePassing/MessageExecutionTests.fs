@@ -1,0 +1,95 @@
+module Inference.Dsl.Tests.MessagePassing.MessageExecutionTests
+
+open System
+open Inference
+open Inference.Dsl.Tests.Evaluation
+open Xunit
+
+/// Players in matches: who won, who lost, and whether it was a draw.
+let private tournament =
+    let random = Random 7
+    let players, matches = 23, 400
+    let strength = Array.init players (fun k -> 20.0 + 10.0 * double k / double players)
+
+    let games =
+        [
+            for _ in 1..matches do
+                let a = random.Next players
+                let b = (a + 1 + random.Next(players - 1)) % players
+                let gap = strength[a] - strength[b] + 6.0 * (random.NextDouble() + random.NextDouble() - 1.0)
+
+                if abs gap < 0.8 then a, b, 1.0
+                elif gap > 0.0 then a, b, 0.0
+                else b, a, 0.0
+        ]
+
+    players, games
+
+let private program =
+    let count, games = tournament
+    let player, game = L.PlateIndex("player", count), L.PlateIndex("game", games.Length)
+    let of' f = L.Unstack(whole [ for g in games -> f g ], game)
+
+    prob {
+        let! skill = L.Plate(player, L.Sample("skill", L.Normal(25.0, 8.0)))
+        let skills = L.Stack(skill.Value, player)
+
+        let! _ =
+            L.Plate(
+                game,
+                prob {
+                    let gap = L.Gather(skills, of' (fun (a, _, _) -> a)) - L.Gather(skills, of' (fun (_, b, _) -> b))
+                    let! gap = L.Sample("gap", L.Normal(gap, 4.0))
+                    let drawn = L.Less(0.5, L.Unstack(vector [ for _, _, d in games -> d ], game))
+                    let result = L.Select(drawn, L.Less(L.Abs gap, scalar 0.8), L.Less(scalar 0.8, gap))
+                    do! L.Factor(L.Select(result, 0.0, Build.scalar DType.F32 Double.NegativeInfinity))
+                    return 0
+                }
+            )
+
+        return skills
+    }
+
+let private answers =
+    build "tournament" (fun b ->
+        let found = ApproximatePosterior.propagate (ExpectationPropagation(Sweeps = 25, Damping = 0.2)) program
+        let skill = found.Marginal "player/skill"
+        b.Output("mean", skill.Mean)
+        b.Output("variance", skill.Variance)
+        b.Output("gap", (found.Marginal "game/gap").Mean)
+        b.Output("evidence", found.LogEvidence)
+        b.Output("residuals", found.Residuals)
+        b.Output("improper", found.ImproperCount))
+
+[<Fact>]
+let ``A tournament compiles to the interpreter's answers, with the same bits on any number of threads`` () =
+    let expected = interpret [] [] answers
+
+    let runs =
+        [
+            for threads in [ 1; 2; 7 ] do
+                use engine = new Engine(EngineOptions(Threads = threads, Cache = false))
+                execute engine [] answers
+        ]
+
+    for other in runs.Tail do
+        for KeyValue(name, values) in runs.Head do
+            Assert.Equal<int64[]>(Array.map BitConverter.DoubleToInt64Bits values, Array.map BitConverter.DoubleToInt64Bits other[name])
+
+    let near name tolerance =
+        Array.iter2 (fun (a: double) (b: double) -> Assert.Equal(a, b, (tolerance: double))) expected[name] runs.Head[name]
+
+    near "mean" 2e-3
+    near "variance" 2e-3
+    near "gap" 5e-3
+    near "evidence" 0.05
+    Assert.Equal(0.0, runs.Head["improper"][0])
+
+    // the stronger half is ahead
+    let mean = runs.Head["mean"]
+    let count = mean.Length / 2
+    Assert.True(Array.average mean[count..] > Array.average mean[.. count - 1] + 2.0)
+
+    // what is left of the residual falls
+    let residuals = runs.Head["residuals"]
+    Assert.True(Array.last residuals < 0.1 * residuals[1])
