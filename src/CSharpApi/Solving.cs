@@ -113,7 +113,7 @@ public static partial class Solving
     private static FiniteSolution FiniteOf<S, A, G>(
         Optimal<S, A, G> optimal, Engine engine, FiniteMethod? method, Func<S, A, Tensor>? prior, double[]? settings)
     {
-        FiniteMdp process = optimal.Mdp.Tabulate(engine, prior, settings);
-        return new FiniteSolution(new FiniteOptimal(process, optimal.Temperature, optimal.Semantics), method, engine);
+        TableProgram program = TablesOf(optimal.Mdp, prior);
+        return FiniteTabulation.Solve(program, optimal.Temperature, optimal.Semantics, method, engine, settings ?? []);
     }
 }

@@ -28,10 +28,7 @@ public static partial class Solving
     {
         ArgumentNullException.ThrowIfNull(process);
         ArgumentNullException.ThrowIfNull(engine);
-        return FiniteTabulation.Run(
-            FiniteTables.derive(prior is null ? null : FSharpOption<FSharpFunc<S, FSharpFunc<A, Tensor>>>.Some(Curry.Of(prior)), process),
-            engine,
-            settings ?? []);
+        return FiniteTabulation.Run(TablesOf(process, prior), engine, settings ?? []);
     }
 
     /// <summary>Evaluates a finite process at every state and action.</summary>
@@ -101,4 +98,7 @@ public static partial class Solving
         IProgress<(int Step, double Worst)>? progress = null,
         CancellationToken cancellation = default) =>
         new(process, features, demonstrations, options, engine, progress, cancellation);
+
+    private static TableProgram TablesOf<S, A, G>(Mdp<S, A, G> process, Func<S, A, Tensor>? prior) =>
+        FiniteTables.derive(prior is null ? null : FSharpOption<FSharpFunc<S, FSharpFunc<A, Tensor>>>.Some(Curry.Of(prior)), process);
 }

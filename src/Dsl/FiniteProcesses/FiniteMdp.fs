@@ -134,6 +134,25 @@ module FiniteMdp =
 
         { mdp with Successors = successors; Next = next; Probability = probability }
 
+    /// The same process with room for so many successors of each state and action; what pads a row has probability 0.
+    let padded (successors: int) (mdp: FiniteMdp) =
+        let entry pad (table: 'x[]) k =
+            let state, row = k % mdp.States, k / mdp.States
+            let action, successor = row / successors, row % successors
+
+            if successor < mdp.Successors then
+                table[(action * mdp.Successors + successor) * mdp.States + state]
+            else
+                pad state
+
+        let size = mdp.Actions * successors * mdp.States
+
+        { mdp with
+            Successors = successors
+            Next = Array.init size (entry id mdp.Next)
+            Probability = Array.init size (entry (fun _ -> 0.0) mdp.Probability)
+        }
+
     let private normalisedPrior (mdp: FiniteMdp) (prior: double[]) =
         if prior.Length <> mdp.Actions * mdp.States then
             Fail.model

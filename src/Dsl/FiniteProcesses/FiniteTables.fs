@@ -5,7 +5,8 @@ open System
 /// A finite process as programs that tabulate it: the specification, evaluated at every state and action at once.
 type TableProgram =
     {
-        /// Inputs: settings. Outputs: next, stray, strayValue, probability [actions, outcomes, states]; reward [actions, states]; where there are such
+        Name: string
+        /// Inputs: settings; time, where a part reads it. Outputs: next, stray, strayValue, probability [actions, outcomes, states]; reward [actions, states]; where there are such
         /// parts prior (log-weights, [actions, states]), ends and terminal [states]; observed [values, states, numbers] and observation [values, states].
         Steps: Program
         /// Outputs: next, stray, strayValue and probability [outcomes]. None where the process has no start.
@@ -13,6 +14,8 @@ type TableProgram =
         /// The numbers that each program gives, read into a process.
         Read: Func<Func<string, double[]>, Func<string, double[]>, FiniteMdp>
         SettingsSpace: Space
+        /// Whether Steps has the input "time": tables differ from step to step.
+        ReadsTime: bool
         States: int
         Actions: int
         /// Joint values of the sites that a step draws.
@@ -109,15 +112,11 @@ module FiniteTables =
     let private plates space =
         FiniteSpace.indices (fun name n -> FreeIndex(name, Extent.Fixed n, IndexKind.Plate)) space
 
-    /// The time is an input that nothing may read: a table holds at every step.
-    let private requireStationary (mdp: Mdp<'S, 'A, 'G>) (time: Tensor) (program: Program) =
-        let reads x =
+    let private reads (time: Tensor) (program: Program) =
+        let isRead x =
             Traverse.postOrder [ x ] |> Array.exists (fun node -> obj.ReferenceEquals(node, time))
 
-        if program.Outputs |> Array.exists (snd >> reads) then
-            Fail.model
-                $"\"{mdp.Name}\" reads the time, and its tables would differ from step to step."
-                "Make the time a [Discrete(n)] field of the state, and let the step count it."
+        program.Outputs |> Array.exists (snd >> isRead)
 
     let private stepProgram (mdp: Mdp<'S, 'A, 'G>) (prior: ('S -> 'A -> Tensor) option) =
         let b = ProgramBuilder(mdp.Name + " tables")
@@ -167,8 +166,7 @@ module FiniteTables =
 
         mdp.Observation |> Option.iter (fun seen -> observationTables b mdp states (seen s))
         let program = b.Build()
-        requireStationary mdp time program
-        program, int (capacityOf sites)
+        program, reads time program, int (capacityOf sites)
 
     let private startProgram (mdp: Mdp<'S, 'A, 'G>) (start: Prob<'S>) =
         requireFinite "start" mdp start
@@ -283,13 +281,15 @@ module FiniteTables =
         Fail.within mdp.Name (fun () ->
             let states = FiniteSpace.require "state" mdp.StateSpace
             let actions = FiniteSpace.require "action" mdp.ActionSpace
-            let steps, outcomes = stepProgram mdp prior
+            let steps, readsTime, outcomes = stepProgram mdp prior
 
             {
+                Name = mdp.Name
                 Steps = steps
                 Start = mdp.Start |> Option.map (startProgram mdp)
                 Read = Func<_, _, _>(read mdp states actions outcomes)
                 SettingsSpace = mdp.SettingsSpace
+                ReadsTime = readsTime
                 States = states
                 Actions = actions
                 Outcomes = outcomes

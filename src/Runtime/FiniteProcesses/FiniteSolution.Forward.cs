@@ -65,13 +65,19 @@ public sealed partial class FiniteSolution
     /// <param name="episodes">How many.</param>
     /// <param name="steps">Of each; for a finite horizon at most its own. A discount cuts none of them short.</param>
     /// <param name="seed">Decides every draw.</param>
-    /// <exception cref="InvalidOperationException">The process has no start.</exception>
+    /// <exception cref="InvalidOperationException">The process has no start, or reads the time.</exception>
     public Demonstrations Demonstrate(int episodes, int steps, long seed = 0)
     {
         if (episodes < 1 || steps < 1 || steps > (Horizon ?? int.MaxValue))
         {
             throw new ArgumentOutOfRangeException(
                 nameof(steps), $"{episodes} episodes of {steps} steps were asked for; expected at least 1, and no more steps than the horizon.");
+        }
+
+        if (IsDated)
+        {
+            throw new InvalidOperationException(
+                $"Episodes of \"{Process.Name}\", which reads the time, are not drawn from its tables. Make the time a [Discrete(n)] field of the state.");
         }
 
         double[] start = RequireStart();
@@ -145,6 +151,11 @@ public sealed partial class FiniteSolution
         {
             forward.SetTable("policy", _messages.Policies[Horizon is null ? 0 : time]);
             forward.Set("value", _messages.Values[Horizon is null ? 0 : time + 1]);
+        }
+
+        if (IsDated)
+        {
+            forward.SetStep(_times[time]);
         }
 
         forward.Run();

@@ -16,6 +16,7 @@ public sealed partial class FiniteSolution : ExactSolution
 {
     private readonly Engine _engine;
     private readonly FiniteSolver _solver;
+    private readonly IReadOnlyList<FiniteMdp> _times;
     private readonly FiniteMessages _messages;
     private readonly string _why;
     private readonly float[] _action;
@@ -27,11 +28,21 @@ public sealed partial class FiniteSolution : ExactSolution
     /// <exception cref="ModelException">A value would be infinite, or an option is out of its range.</exception>
     /// <exception cref="InvalidOperationException">Sweeps do not converge.</exception>
     public FiniteSolution(FiniteOptimal optimal, FiniteMethod? method, Engine engine)
+        : this(optimal ?? throw new ArgumentNullException(nameof(optimal)), [optimal.Mdp], method, engine)
     {
-        ArgumentNullException.ThrowIfNull(optimal);
+    }
+
+    /// <summary>Solves a process that reads the time, over a finite horizon.</summary>
+    /// <param name="optimal">The process at time 0 and what optimal means.</param>
+    /// <param name="times">The process at each time, all of one shape.</param>
+    /// <param name="method">The horizon: as many steps as there are times.</param>
+    /// <param name="engine">The machine that sweeps run on. It outlives the solution.</param>
+    /// <exception cref="ModelException">An option is out of its range.</exception>
+    internal FiniteSolution(FiniteOptimal optimal, IReadOnlyList<FiniteMdp> times, FiniteMethod? method, Engine engine)
+    {
         ArgumentNullException.ThrowIfNull(engine);
         RequireSeen(optimal.Mdp);
-        (Process, _engine) = (optimal.Mdp, engine);
+        (Process, _times, _engine) = (optimal.Mdp, times, engine);
         Method = method ?? new ValueIteration();
         _why = method is null ? Reason(optimal.Mdp) : "asked for";
         Validate(Method);
@@ -40,14 +51,14 @@ public sealed partial class FiniteSolution : ExactSolution
             RequireFiniteValue(Process);
         }
 
-        Warnings = WarningsOf(Process);
+        Warnings = IsDated ? [] : WarningsOf(Process);
         foreach (string warning in Warnings)
         {
             engine.Logger.LogWarning("{Warning}", warning);
         }
 
         _action = new float[Process.ActionSpace.Count];
-        _solver = new FiniteSolver(engine, Process, new Backup(optimal.Semantics, Method.Hard ? 0 : optimal.Temperature, Process.Discount));
+        _solver = new FiniteSolver(engine, times, new Backup(optimal.Semantics, Method.Hard ? 0 : optimal.Temperature, Process.Discount));
         try
         {
             _messages = Pass();
@@ -60,8 +71,11 @@ public sealed partial class FiniteSolution : ExactSolution
         }
     }
 
-    /// <summary>The process as numbers.</summary>
+    /// <summary>The process as numbers; at time 0, where it reads the time.</summary>
     public FiniteMdp Process { get; }
+
+    /// <summary>Whether the process reads the time, and has tables for each.</summary>
+    private bool IsDated => _times.Count > 1;
 
     /// <summary>How it was solved.</summary>
     public FiniteMethod Method { get; }
@@ -130,7 +144,7 @@ public sealed partial class FiniteSolution : ExactSolution
         text.AppendLine(CultureInfo.InvariantCulture, $"== Finite process \"{Process.Name}\"");
         text.AppendLine(
             CultureInfo.InvariantCulture,
-            $"{Process.States} states, {Process.Actions} actions, at most {Process.Successors} successors of each");
+            $"{Process.States} states, {Process.Actions} actions, at most {Process.Successors} successors of each{(IsDated ? "; it reads the time, and has tables for each" : "")}");
         text.AppendLine($"prior policy: {(Process.Prior is null ? "uniform" : "given")}");
         text.AppendLine().AppendLine("== Equations").Append(SoftBellman.text(_solver.Backup));
         if (Process.Ends is not null)

@@ -9,14 +9,18 @@ internal sealed class FiniteSolver : IDisposable
 
     private readonly Engine _engine;
     private readonly FiniteMdp _process;
+    private readonly IReadOnlyList<FiniteMdp> _times;
     private readonly TableShape _shape;
     private readonly double[] _values;
 
-    public FiniteSolver(Engine engine, FiniteMdp process, Backup backup)
+    /// <param name="engine">The machine.</param>
+    /// <param name="times">The process at each time of a finite horizon, or once for all.</param>
+    /// <param name="backup">The equations.</param>
+    public FiniteSolver(Engine engine, IReadOnlyList<FiniteMdp> times, Backup backup)
     {
-        (_engine, _process, Backup) = (engine, process, backup);
-        _shape = TableShape.Of(process);
-        _values = new double[process.States];
+        (_engine, _times, _process, Backup) = (engine, times, times[0], backup);
+        _shape = TableShape.Of(_process);
+        _values = new double[_process.States];
         Decide = Load(MessagePrograms.decide(backup, _shape));
     }
 
@@ -51,6 +55,11 @@ internal sealed class FiniteSolver : IDisposable
         Decide.SetState("value", last);
         for (int time = steps - 1; time >= 0; time--)
         {
+            if (_times.Count > 1)
+            {
+                Decide.SetStep(_times[time]);
+            }
+
             RunOrThrow(Decide);
             Read(messages, time);
         }
@@ -100,7 +109,7 @@ internal sealed class FiniteSolver : IDisposable
     /// <summary>A bound on what rounding does to one sweep: each number of it is a sum of so many terms, none larger than these.</summary>
     public double Rounding()
     {
-        double size = _values.Max(Math.Abs) + _process.Reward.Max(Math.Abs);
+        double size = _values.Max(Math.Abs) + _times.Max(process => process.Reward.Max(Math.Abs));
 
         // A logarithm times α is no larger than thrice what it is taken of where α is large: see SoftBellman.softMean.
         return Epsilon * (_process.Successors + _process.Actions + 8) * (size + Math.Min(Backup.Temperature, 3 * size));

@@ -9,9 +9,7 @@ internal sealed class TableExecutable : NamedExecutable
         : base(engine, program)
     {
         _shape = TableShape.Of(process);
-        _shape.LayOut(process.Next).CopyTo(Elements<int>("next"));
-        SetTable("probability", process.Probability);
-        SetTable("reward", process.Reward);
+        SetStep(process);
         if (process.Prior is not null)
         {
             SetTable("prior", process.Prior);
@@ -21,6 +19,14 @@ internal sealed class TableExecutable : NamedExecutable
         {
             Set("ends", Array.ConvertAll(process.Ends, ends => ends ? 1.0 : 0.0));
         }
+    }
+
+    /// <summary>Writes what a step of the process does: its successors and rewards.</summary>
+    public void SetStep(FiniteMdp process)
+    {
+        _shape.LayOut(process.Next).CopyTo(Elements<int>("next"));
+        SetTable("probability", process.Probability);
+        SetTable("reward", process.Reward);
     }
 
     /// <summary>Writes a table [rows, states].</summary>

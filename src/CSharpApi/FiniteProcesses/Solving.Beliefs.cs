@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Inference;
 
-/// <summary>Exact solutions of finite processes whose states are hidden.</summary>
-public static class BeliefSolving
+/// <content>Finite processes whose states are hidden.</content>
+public static partial class Solving
 {
     /// <summary>Solves a finite process over beliefs: what is observed, Observe says, and every observation is one of finitely many.</summary>
     /// <param name="optimal">What is to be optimal.</param>
@@ -34,7 +34,7 @@ public static class BeliefSolving
     }
 
     /// <summary>Solves a process that is given as tables over beliefs.</summary>
-    /// <inheritdoc cref="Solve{S, A, G}"/>
+    /// <inheritdoc cref="Solve{S, A, G}(Optimal{S, A, G}, Engine, BeliefTree, Func{S, A, Tensor}, double[], string, int)"/>
     public static BeliefSolution Solve(
         this FiniteOptimal optimal, Engine engine, BeliefTree tree, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         Place.Of(file, line, () => new BeliefSolution(optimal, tree, engine));
