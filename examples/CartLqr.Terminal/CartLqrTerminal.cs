@@ -111,6 +111,7 @@ public static class CartLqrTerminal
         json.WriteEndArray();
         json.WriteStartObject("swing");
         json.WriteNumbers("planned", found.Swing.Planned);
+        json.WriteNumbers("values", found.Swing.Values);
         json.WriteNumbers("returns", found.Swing.Returns);
         json.WriteBoolean("converged", found.Swing.Converged);
         json.WriteNumbers("deviations", found.Swing.Deviations);

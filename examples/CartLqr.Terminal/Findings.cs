@@ -9,11 +9,12 @@ internal sealed record Balanced(string Name, Run First, double MeanReturn, int U
 
 /// <summary>How the pole was swung up.</summary>
 /// <param name="Planned">The pole's angle from upright in the plan, at each time.</param>
+/// <param name="Values">V of each state of the plan.</param>
 /// <param name="Returns">Of the first trajectory, and after each iteration.</param>
 /// <param name="Converged">Whether the search did.</param>
 /// <param name="Run">The plan followed among gusts, its gains beside it, until LQR takes over.</param>
-/// <param name="Deviations">The policy's standard deviation at each step.</param>
-internal sealed record Swing(double[] Planned, double[] Returns, bool Converged, Run Run, double[] Deviations);
+/// <param name="Deviations">The policy's standard deviation at each step; 0 where the force is at its limit.</param>
+internal sealed record Swing(double[] Planned, double[] Values, double[] Returns, bool Converged, Run Run, double[] Deviations);
 
 /// <summary>What the example finds.</summary>
 /// <param name="Gain">K of LQR over an infinite horizon.</param>
@@ -88,12 +89,15 @@ internal sealed record Findings(
             options.Horizon + BalancedSteps,
             step => step < options.Horizon ? plan.Act(environment.State, step)[0] : balance.Act(NearUpright(environment.State))[0]);
         return new Swing(
-            [.. Enumerable.Range(0, options.Horizon + 1).Select(time => Math.IEEERemainder(plan.State(time)[3] - Math.PI, 2 * Math.PI))],
+            [.. Enumerable.Range(0, options.Horizon + 1).Select(time => plan.State(time)[3] - Math.PI)],
+            [.. Enumerable.Range(0, options.Horizon + 1).Select(time => plan.Value(Single(plan.State(time)), time))],
             [.. plan.Returns],
             plan.Converged,
             run,
             [.. Enumerable.Range(0, options.Horizon).Select(time => Math.Sqrt(plan.Covariance(time)[0, 0]))]);
     }
+
+    private static float[] Single(ReadOnlySpan<double> state) => Array.ConvertAll(state.ToArray(), number => (float)number);
 
     /// <summary>The same state with its angle counted from the nearest upright.</summary>
     private static float[] NearUpright(ReadOnlySpan<float> state) =>

@@ -2,13 +2,13 @@ namespace Inference.Examples.CartLqr;
 
 /// <summary>One episode of the cart.</summary>
 /// <param name="Positions">Of the cart, in metres, at each time.</param>
-/// <param name="Angles">Of the pole, in radians from upright, at each time.</param>
+/// <param name="Angles">Of the pole, in radians from upright, at each time; a whole turn further is upright again.</param>
 /// <param name="Forces">In newtons, at each step.</param>
 /// <param name="Return">The sum of rewards.</param>
 internal sealed record Run(double[] Positions, double[] Angles, double[] Forces, double Return)
 {
     /// <summary>Whether the pole ends within half a radian of upright.</summary>
-    public bool IsUpright => Math.Abs(Angles[^1]) < 0.5;
+    public bool IsUpright => Math.Abs(Math.IEEERemainder(Angles[^1], 2 * Math.PI)) < 0.5;
 
     /// <summary>Runs an episode from where the environment stands.</summary>
     /// <param name="environment">The cart, reset.</param>
@@ -17,7 +17,7 @@ internal sealed record Run(double[] Positions, double[] Angles, double[] Forces,
     public static Run Of(MdpEnvironment environment, int steps, Func<int, float> act)
     {
         var positions = new List<double> { environment.State[0] };
-        var angles = new List<double> { FromUpright(environment.State[3]) };
+        var angles = new List<double> { environment.State[3] - Math.PI };
         var forces = new List<double>();
         Leaf limits = environment.ActionSpace.Leaves[0];
         double total = 0;
@@ -27,12 +27,9 @@ internal sealed record Run(double[] Positions, double[] Angles, double[] Forces,
             total += environment.Step([force]).Reward;
             forces.Add(force);
             positions.Add(environment.State[0]);
-            angles.Add(FromUpright(environment.State[3]));
+            angles.Add(environment.State[3] - Math.PI);
         }
 
         return new Run([.. positions], [.. angles], [.. forces], total);
     }
-
-    /// <summary>An angle's distance from upright, in (−π, π].</summary>
-    private static double FromUpright(double angle) => Math.IEEERemainder(angle - Math.PI, 2 * Math.PI);
 }

@@ -61,6 +61,8 @@ public sealed class LinearQuadraticTests : IDisposable
         using GaussianController controller = hidden.Controller();
         ReadOnlySpan<float> first = controller.Act([0.8f]);
 
+        Assert.Contains("after an observation the state is known with deviations of Position 0.", hidden.Explain());
+
         // The gain is the belief's covariance with what is observed, over the noise of the observation.
         Assert.Equal(belief[0, 0] / 0.25, filter[0, 0], 1e-9);
         Assert.Equal(belief[1, 0] / 0.25, filter[1, 0], 1e-9);

@@ -72,6 +72,21 @@ let ``What mixes the values of a plate or a chain is refused`` () =
             }
         ))
 
+    let t = L.TimeIndex("t", 3)
+    let walk name start = L.Markov<Tensor>(t, start, (fun s -> L.Sample(name, L.Normal(s, scalar 1.0))))
+
+    refuses
+        "The site \"between\" reads what \"t\" carries at its end, which is not known there: all that stands in one plate or chain is computed together."
+        (fun () ->
+            solve (
+                prob {
+                    let! first = walk "z" (scalar 0.0)
+                    let! between = L.Sample("between", L.Normal(first.Final, scalar 1.0))
+                    let! _ = walk "w" between
+                    return ()
+                }
+            ))
+
     let k = L.PlateIndex("k", 2)
 
     refuses "The plate \"k\" reads what \"t\" carries from the step before." (fun () ->
@@ -96,6 +111,9 @@ let ``Questions that have no answer are refused`` () =
     Assert.Equal("The model's latent sites are \"x\".", (failure (fun () -> found.Marginal "y")).Mend)
     refuses "There is no latent site \"y\"." (fun () -> found.MostLikely.Value "y")
     refuses "The site \"x\" is not drawn by a step of a chain, and has nothing to be filtered by." (fun () -> found.Filtered "x")
+    let panel = solve (GaussianModels.panel 1).Model
+
+    refuses "The site \"i/t/z\" depends on variables outside the plate that its chain stands in." (fun () -> panel.Filtered "i/t/z")
     refuses "The site \"x\" is asked for at 1 places; it stands in 0 plates and chains ()." (fun () -> found.Joint(SiteAt("x", 0)))
     refuses "A joint distribution of no sites was asked for." (fun () -> found.Joint())
 

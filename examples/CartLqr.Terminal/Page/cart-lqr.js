@@ -29,6 +29,8 @@ const panels = [
     series: [{ name: "planned", values: padded(data.swing.planned), colour: "var(--muted)", dash: "6 3", isQuiet: true }, { name: "episode", values: data.swing.angles, colour: "var(--accent)" }],
   })],
   ["swing", "Force, N", () => ({ x: seconds(data.swing.forces), mark: (data.swing.planned.length - 1) / 10, series: [{ name: "force", values: data.swing.forces, colour: "var(--second)" }] })],
+  ["swing", "V along the plan", () => ({ x: seconds(data.swing.values), series: [{ name: "V", values: data.swing.values, colour: "var(--fourth)" }] })],
+  ["swing", "Return after each iteration", () => ({ x: data.swing.returns.map((_, k) => k), series: [{ name: "return", values: data.swing.returns, colour: "var(--accent)" }] })],
   ["gains", "K over a finite horizon, by numbers of the state", () => ({
     x: seconds(data.gains), series: fields.map((name, k) => ({ name, values: data.gains.map(row => row[k]), colour: colours[k] })),
   })],

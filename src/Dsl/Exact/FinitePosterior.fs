@@ -3,25 +3,6 @@ namespace Inference
 open System
 open System.Collections.Generic
 
-/// A site of a finite model, at one value of each of its plates and steps.
-[<Sealed>]
-type SiteAt(path: string, [<ParamArray>] positions: int[]) =
-    member _.Path = path
-    /// One for each plate, then one for each chain that the site stands in.
-    member _.Positions = positions
-    static member op_Implicit(path: string) : SiteAt = SiteAt path
-
-/// Values of all sites of a finite model together.
-[<Sealed>]
-type FiniteAssignment internal (values: IReadOnlyDictionary<string, Tensor>) =
-    /// The values of a site: plates and steps are leading axes.
-    member _.Value(path: string) : Tensor =
-        match values.TryGetValue path with
-        | true, x -> x
-        | _ ->
-            let known = values.Keys |> Seq.map (fun p -> $"\"{p}\"") |> String.concat ", "
-            Fail.model $"There is no latent site \"{path}\"." $"The model's latent sites are {known}."
-
 /// The posterior of a program whose latent sites are all finite, exactly, by elimination of its variables: sums over plates, and along chains in a time
 /// that grows with their length. What it returns are tensors of a program: compiled, and differentiable. What is observed in the program, or by
 /// a condition on it, is the evidence. Where that is impossible, probabilities are 0; a checked engine names the observation.
@@ -30,18 +11,7 @@ type FinitePosterior internal (joint: FiniteJoint) =
     let zero = Build.scalar DType.F32 0.0
     let sum sites terms = fst (FiniteJoint.eliminate Combination.Sum sites terms)
 
-    let find path =
-        match joint.Sites |> List.tryFind (fun s -> s.Path = path) with
-        | Some s -> s
-        | None ->
-            let known = joint.Sites |> List.map (fun s -> $"\"{s.Path}\"") |> String.concat ", "
-
-            Fail.model
-                $"There is no latent site \"{path}\"."
-                (if known = "" then
-                     "The model has none."
-                 else
-                     $"The model's latent sites are {known}.")
+    let find path = joint.Sites |> List.map (fun s -> s.Path, s) |> SitesAsked.find path
 
     let stack (indices: FreeIndex list) (x: Tensor) = List.foldBack Structure.stack indices x
 
@@ -95,24 +65,11 @@ type FinitePosterior internal (joint: FiniteJoint) =
     let pinned (q: SiteAt, index: FreeIndex) : Term =
         let s = find q.Path
 
-        if q.Positions.Length <> s.Indices.Length then
-            let places = s.Indices |> List.map (fun i -> $"\"{i.Name}\"") |> String.concat ", "
+        SitesAsked.requirePlace q s.Indices
 
-            Fail.model
-                $"The site \"{q.Path}\" is asked for at {q.Positions.Length} places; it stands in {s.Indices.Length} plates and chains ({places})."
-                "Give the position in each, from the outermost plate, then the chains."
+        let place (i: FreeIndex) position = equals (Structure.position i) (Build.scalar DType.I32 (double position))
 
-        let place k (i: FreeIndex) =
-            let position = q.Positions[k]
-
-            if position < 0 || position >= i.Capacity then
-                Fail.model
-                    $"The site \"{q.Path}\" is asked for at {position} of \"{i.Name}\", which has {i.Capacity}."
-                    $"Positions are from 0 to {i.Capacity - 1}."
-
-            equals (Structure.position i) (Build.scalar DType.I32 (double position))
-
-        let isAt = s.Indices |> List.mapi place |> List.fold both (equals zero zero)
+        let isAt = List.map2 place s.Indices (List.ofArray q.Positions) |> List.fold both (equals zero zero)
         let same = equals (Structure.position s.Index) (Structure.position index)
         let allowed = Build.binary BinaryOp.Or (Build.unary UnaryOp.Not isAt) same
         Terms.summand [] s.Indices null $"{q.Path} is given" 1.0 (where allowed zero)
@@ -151,10 +108,10 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
     member private _.Assigned(positions: IReadOnlyDictionary<FreeIndex, Tensor>) =
         let value (s: FiniteSite) = stack s.Indices (Enumeration.valuesAt positions[s.Index] s.Site.Distribution)
-        FiniteAssignment(readOnlyDict [ for s in joint.Sites -> s.Path, value s ])
+        SiteValues(readOnlyDict [ for s in joint.Sites -> s.Path, value s ])
 
     /// The most likely values of all sites together; of equally likely ones some. Along a chain it is Viterbi's path.
-    member p.MostLikely: FiniteAssignment =
+    member p.MostLikely: SiteValues =
         let pick _ _ _ _ row = Shapes.argMax 0 row
         p.Assigned(Assignments.backward pick (snd best.Value))
 
@@ -162,7 +119,7 @@ type FinitePosterior internal (joint: FiniteJoint) =
     member _.LogMostLikely: Tensor = possible (fst best.Value)
 
     /// A draw of all sites together: backward through what was eliminated, along a chain after filtering forward.
-    member p.Sample: Prob<FiniteAssignment> =
+    member p.Sample: Prob<SiteValues> =
         Prob(fun c ->
             let pick (s: FiniteSite) (index: FreeIndex) plates times (row: Tensor) =
                 match Prob.keyOf c (c.Enter $"{index.Name} of posterior").Path with

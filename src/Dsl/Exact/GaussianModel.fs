@@ -53,7 +53,7 @@ module internal GaussianModel =
         trace
 
     /// The loops over the chains of sites, and the ends of these, as far as they are read.
-    let private loops (frames: FreeIndex list) (order: Tensor[]) : Scan list * Tensor list =
+    let private loops (frames: FreeIndex list) (order: Tensor[]) : Scan list * (Scan * Tensor) list =
         let isOf (s: Scan) = List.contains s.Index frames
 
         let scans =
@@ -66,13 +66,14 @@ module internal GaussianModel =
             ]
 
         let finals =
-            order
-            |> Array.filter (fun x ->
-                match x.Op with
-                | Op.Final(s, _) -> isOf s
-                | _ -> false)
+            [
+                for x in order do
+                    match x.Op with
+                    | Op.Final(s, _) when isOf s -> s, x
+                    | _ -> ()
+            ]
 
-        List.distinct scans, List.ofArray finals
+        List.distinct scans, finals
 
     /// What stands for the values of latent sites, what chains carry of them, and the ends of these.
     let private variables dtype (latent: SiteRecord list) (frames: FreeIndex list) (order: Tensor[]) =
@@ -98,8 +99,8 @@ module internal GaussianModel =
 
         let ended =
             ends
-            |> List.filter reads.Contains
-            |> List.mapi (fun n x -> x, variable (first + n) "the end of a chain" x)
+            |> List.filter (fun (_, x) -> reads.Contains x)
+            |> List.mapi (fun n (s, x) -> x, variable (first + n) $"what \"{s.Index.Name}\" carries at its end" x)
 
         sites, carried, ended
 
@@ -140,6 +141,40 @@ module internal GaussianModel =
                     $"{what} reads {v.Name}, which stands in \"{i.Name}\", from outside of it."
                     $"Keep what reads it in \"{i.Name}\"; of a chain its end may be read."
             | None -> ()
+
+    /// What is read is there before: chains over one index are one loop, at the place of the last.
+    let rec private requireOrder (known: Set<int>) (items: GaussianItem list) : Set<int> =
+        let require location what known (form: AffineForm) =
+            for v, _ in form.Terms do
+                if not (Set.contains v.Id known) then
+                    Fail.at
+                        location
+                        $"{what} reads {v.Name}, which is not known there: all that stands in one plate or chain is computed together."
+                        "Give the second plate or chain an index of its own."
+
+        let add known item =
+            match item with
+            | GaussianItem.Site s ->
+                require s.Record.Location $"The site \"{s.Path}\"" known s.Form
+                s.Variable |> Option.fold (fun all v -> Set.add v.Id all) known
+            | GaussianItem.Plate(_, inside) ->
+                requireOrder known inside |> ignore
+                known
+            | GaussianItem.Chain(time, carries, inside) ->
+                let what = $"What \"{time.Name}\" carries"
+
+                for c in carries do
+                    require Location.unknown what known c.Start
+
+                let before = carries |> List.fold (fun all c -> Set.add c.Variable.Id all) known
+                let after = requireOrder before inside
+
+                for c in carries do
+                    require Location.unknown what after c.Next
+
+                carries |> List.choose (fun c -> c.Final) |> List.fold (fun all v -> Set.add v.Id all) known
+
+        List.fold add known items
 
     /// log p of what depends on no latent site, and what masked observations count too much.
     let private constant dtype variables (trace: Trace) (observed: SiteRecord list) (gaussian: GaussianSite list) : Tensor =
@@ -239,12 +274,15 @@ module internal GaussianModel =
                             s
             ]
 
+        let items = items carries 0 inOrder
+        requireOrder Set.empty items |> ignore
+
         {
             DType = dtype
             Variables = all
             Carried = set [ for _, v in carried -> v.Id ]
             Latent = latent
             Observed = gaussian
-            Items = items carries 0 inOrder
+            Items = items
             Constant = constant dtype all trace observed gaussian
         }

@@ -26,17 +26,6 @@ type GaussianMarginal =
     /// The square roots of the variances.
     member m.StandardDeviation: Tensor = sqrt m.Variance
 
-/// Values of all latent sites together.
-[<Sealed>]
-type GaussianAssignment internal (values: IReadOnlyDictionary<string, Tensor>) =
-    /// The values of a site: plates and steps are leading axes.
-    member _.Value(path: string) : Tensor =
-        match values.TryGetValue path with
-        | true, x -> x
-        | _ ->
-            let known = values.Keys |> Seq.map (fun p -> $"\"{p}\"") |> String.concat ", "
-            Fail.model $"There is no latent site \"{path}\"." $"The model's latent sites are {known}."
-
 /// The posterior of a program whose latent sites are Gaussian with means that are affine in latent values: exactly, along chains by Kalman's filter, in
 /// plates by sums of natural parameters. What it returns are tensors of a program: compiled, and differentiable.
 [<Sealed>]
@@ -64,18 +53,7 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
     let number (x: Tensor) = if isNull x then Build.scalar model.DType 0.0 else x
     let stack (s: GaussianSite) (x: Tensor) = List.foldBack Structure.stack s.Indices x
 
-    let find path =
-        match model.Latent |> List.tryFind (fun s -> s.Path = path) with
-        | Some s -> s
-        | None ->
-            let known = GaussianSite.quoted (model.Latent |> List.map (fun s -> s.Path))
-
-            Fail.model
-                $"There is no latent site \"{path}\"."
-                (if known = "" then
-                     "The model has none."
-                 else
-                     $"The model's latent sites are {known}.")
+    let find path = model.Latent |> List.map (fun s -> s.Path, s) |> SitesAsked.find path
 
     /// A vector of a site as its own shape.
     let shaped (s: GaussianSite) (x: Tensor) =
@@ -125,20 +103,7 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
 
     let requirePlace (q: SiteAt) : SiteAt * GaussianSite =
         let s = find q.Path
-
-        if q.Positions.Length <> s.Indices.Length then
-            let places = s.Indices |> List.map (fun i -> $"\"{i.Name}\"") |> String.concat ", "
-
-            Fail.model
-                $"The site \"{q.Path}\" is asked for at {q.Positions.Length} places; it stands in {s.Indices.Length} plates and chains ({places})."
-                "Give the position in each, from the outermost plate, then the chains."
-
-        for i, p in Seq.zip s.Indices q.Positions do
-            if p < 0 || p >= i.Capacity then
-                Fail.model
-                    $"The site \"{q.Path}\" is asked for at {p} of \"{i.Name}\", which has {i.Capacity}."
-                    $"Positions are from 0 to {i.Capacity - 1}."
-
+        SitesAsked.requirePlace q s.Indices
         q, s
 
     /// The means of some sites, and their covariances as blocks: how the mean of one moves with a field on another.
@@ -174,7 +139,7 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
         all
 
     let assignment (value: GaussianSite -> Tensor) =
-        GaussianAssignment(readOnlyDict [ for s in model.Latent -> s.Path, shaped s (value s) ])
+        SiteValues(readOnlyDict [ for s in model.Latent -> s.Path, shaped s (value s) ])
 
     /// The log-evidence log p(observed), in nats.
     member _.LogEvidence: Tensor =
@@ -232,11 +197,11 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
         }
 
     /// The most likely values of all sites together, which are their means.
-    member _.MostLikely: GaussianAssignment = assignment (fun s -> means.Value[s.Path])
+    member _.MostLikely: SiteValues = assignment (fun s -> means.Value[s.Path])
 
     /// A draw of all sites together: latent and observed values are drawn from the program, z* and y*, and z* moves by what the mean of z does as
     /// the observed values move from y* to what was observed (Durbin and Koopman, "A simple and efficient simulation smoother", 2002).
-    member _.Sample: Prob<GaussianAssignment> =
+    member _.Sample: Prob<SiteValues> =
         Prob(fun c ->
             if (Prob.keyOf c c.Path).IsNone then
                 Fail.model "A posterior is drawn from where no draws are made." "Run the program with a seed."
@@ -257,6 +222,9 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
             let moved = Calculus.jvp mean data along
             let shift = readOnlyDict (Seq.zip (model.Latent |> Seq.map (fun s -> s.Path)) moved)
             assignment (fun s -> z s + shift[s.Path]))
+
+    /// How the evidence is computed: which sites join in which order, what they read, and what chains carry.
+    member _.Explain() : string = GaussianDerivation.text model
 
 /// Posteriors of linear-Gaussian models.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]

@@ -24,7 +24,7 @@ type internal GaussianSite =
 module internal GaussianSite =
     let quoted (names: string seq) = names |> Seq.map (fun n -> $"\"{n}\"") |> String.concat ", "
 
-    let named (variables: GaussianVariable list) = variables |> List.map (fun v -> v.Name) |> String.concat ", "
+    let named (variables: GaussianVariable list) = variables |> List.map (fun v -> v.Name) |> List.distinct |> String.concat ", "
 
     let mend = "Make it a sum of constants times latent values, or derive a bound with a guide."
 

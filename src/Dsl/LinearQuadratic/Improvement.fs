@@ -74,12 +74,16 @@ module internal Improvement =
         let answers = Matrices.solve l (columns * Matrices.block (0, m) (0, n - 1) across)
         let gain = Matrices.beside [ answers; Matrices.column change ]
 
+        // an action at its limit does not vary either
+        let count = Structure.sum [| 0 |] [] free
+        let vary = Matrices.productByTransposed (Matrices.column free) (Matrices.column free)
+
         let bonus =
             match o.Semantics with
-            | PlanningSemantics.Boltzmann -> number (-0.5 * double m * alpha)
+            | PlanningSemantics.Boltzmann -> -0.5 * alpha * count
             | _ ->
                 let logDeterminant = 2.0 * Structure.sum [| 0 |] [] (log (Matrices.diagonal l))
-                0.5 * alpha * (double m * Math.Log(2.0 * Math.PI * alpha) - logDeterminant)
+                0.5 * alpha * (count * Math.Log(2.0 * Math.PI * alpha) - logDeterminant)
 
         let luck =
             if isNull noise then
@@ -96,7 +100,7 @@ module internal Improvement =
         {
             Value = value
             Gain = gain
-            Covariance = alpha * Matrices.symmetric (Matrices.solve l (Matrices.identity m))
+            Covariance = alpha * vary * Matrices.symmetric (Matrices.solve l (Matrices.identity m))
             Slope = Structure.sum [| 0 |] [] (slope * change)
             Bend = Structure.sum [| 0 |] [] (change * Matrices.product curvature change)
         }

@@ -16,7 +16,6 @@ type TrajectoryProgram =
         StateSpace: Space
         ActionSpace: Space
         SettingsSpace: Space
-        Temperature: double
     }
 
 /// Iterative LQR, a Gauss-Newton method: the step to first order along a trajectory, the reward to second, a Riccati recursion, and a search along
@@ -141,8 +140,7 @@ module IterativeLqr =
             limits mdp.ActionSpace
             |> Option.map (fun (low, high) -> let a = double' (at (Structure.unstack points plan)) in low - a, high - a)
 
-        let lastPoint = Shapes.part 0 0 n (Shapes.concat 0 [| last; last |])
-        let ending = LinearQuadratic.form (rollout.Terminal lastPoint) lastPoint
+        let ending = LinearQuadratic.form (rollout.Terminal last) last
 
         let finals, each =
             Structure.scanIn true back [| ending; number 0.0; number 0.0 |] (fun c ->
@@ -249,5 +247,4 @@ module IterativeLqr =
                 StateSpace = mdp.StateSpace
                 ActionSpace = mdp.ActionSpace
                 SettingsSpace = mdp.SettingsSpace
-                Temperature = o.Temperature
             })

@@ -25,7 +25,7 @@ module internal FactorGraphs =
             Fail.at
                 r.Location
                 $"The site \"{r.Path}\" stands in the chain \"{time.Name}\"; messages are passed over plates alone."
-                "Derive a bound with a guide that draws along the chain."
+                "Where all of the chain is Gaussian and linear, ask for its GaussianPosterior; or derive a bound with a guide that draws along the chain."
 
     /// The values of a site, to be found again in what is computed from them.
     let private formal (values: Dictionary<string, Tensor * ExponentialFamily>) (r: SiteRequest) : Tensor =
@@ -51,7 +51,7 @@ module internal FactorGraphs =
             Fail.at
                 s.Location
                 $"The site \"{s.Path}\" stands in the chain \"{time.Name}\"; messages are passed over plates alone."
-                "Derive a bound with a guide that draws along the chain."
+                "Where all of the chain is Gaussian and linear, ask for its GaussianPosterior; or derive a bound with a guide that draws along the chain."
         | [] -> ()
 
     let private noUpdate (name: string) (location: Location) what (reads: string list) : FactorKind =

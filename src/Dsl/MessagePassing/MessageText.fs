@@ -72,8 +72,9 @@ module internal MessageText =
             None
 
     /// Whether coupled sites hang together as trees over plates that only grow from some root on: then every element of a plate has one way to any other.
-    let private isForest (g: FactorGraph) (factors: (FactorNode * Variable list) list) : bool =
-        let grows (inner: Variable) (plates: FreeIndex list) = inner.Indices |> List.forall (fun i -> List.contains i plates)
+    let private isForest (factors: (FactorNode * Variable list) list) : bool =
+        let within (some: FreeIndex list) (others: FreeIndex list) = some |> List.forall (fun i -> List.contains i others)
+        let isIn (plates: FreeIndex list) (v: Variable) = within v.Indices plates && within plates v.Indices
 
         /// Sites reached from one through the factors that are left; None where one is met twice, or plates shrink.
         let rec reach (v: Variable) (seen: string list) (left: (FactorNode * Variable list) list) =
@@ -83,10 +84,7 @@ module internal MessageText =
                 let next (state: (string list * (FactorNode * Variable list) list) option) (o: Variable) =
                     match state with
                     | Some(seen, left) when
-                        o.Path <> v.Path
-                        && not (List.contains o.Path seen)
-                        && grows v f.Plates
-                        && Set.ofList [ for i in o.Indices -> i.Name ] = Set.ofList [ for i in f.Plates -> i.Name ]
+                        o.Path <> v.Path && not (List.contains o.Path seen) && within v.Indices f.Plates && isIn f.Plates o
                         ->
                         reach o (o.Path :: seen) left
                     | Some state when o.Path = v.Path -> Some state
@@ -131,11 +129,11 @@ module internal MessageText =
 
                 match iterated |> List.tryFind (isGaussian >> not) with
                 | Some f -> false, $"moments are matched at {Terms.name f.Name}: an approximation"
-                | None when List.forall Option.isSome direct && isForest g (List.choose id direct) ->
+                | None when List.forall Option.isSome direct && isForest (List.choose id direct) ->
                     true, "all factors are Gaussian and couple sites as a forest: exact once converged"
                 | None ->
                     false,
-                    "Gaussian factors couple sites in loops, or their elements: means are exact once converged, variances and evidence are not"
+                    "Gaussian factors couple sites in loops, or their elements: means are exact once converged (Weiss and Freeman, 2001), variances and evidence are not"
 
     /// The sites, the factors with the update of each, and what is exact.
     let explain (m: MessageMethod) (g: FactorGraph) : string =

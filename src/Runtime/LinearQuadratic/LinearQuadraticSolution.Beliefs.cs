@@ -10,12 +10,12 @@ public sealed partial class LinearQuadraticSolution
     /// <exception cref="InvalidOperationException">The state is seen.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The horizon has no such time.</exception>
     public double[,] KalmanGain(int time = 0) =>
-        Matrix(Believed.Gains[TimeOf(time, Believed.Gains.Length)], States, Process.Shape.Observations, States, Process.Shape.Observations, 1);
+        Matrix(Believed.Gains[TimeOf(time, Believed.Gains.Length)], Process.Shape.Observations, States, Process.Shape.Observations, 1);
 
     /// <summary>The covariance [n, n] of what is believed after an observation.</summary>
     /// <inheritdoc cref="KalmanGain"/>
     public double[,] BeliefCovariance(int time = 0) =>
-        Matrix(Believed.Covariances[TimeOf(time, Believed.Covariances.Length)], States, States, States, States, 1);
+        Matrix(Believed.Covariances[TimeOf(time, Believed.Covariances.Length)], States, States, States, 1);
 
     /// <summary>What not knowing the state adds to the value of a belief at a time; not above 0 where rewards are costs.</summary>
     /// <inheritdoc cref="KalmanGain"/>

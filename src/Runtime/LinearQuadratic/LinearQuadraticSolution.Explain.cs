@@ -50,6 +50,16 @@ public sealed partial class LinearQuadraticSolution
             text.AppendLine($"{actions[a]} = {Number(offset[a])}{terms}, with a deviation of {Number(Math.Sqrt(covariance[a, a]))}");
         }
 
+        if (_beliefs is not null)
+        {
+            double[,] belief = BeliefCovariance();
+            string deviations = string.Join(", ", Enumerable.Range(0, States).Select(s => $"{states[s]} {Number(Math.Sqrt(belief[s, s]))}"));
+            string cost = Horizon is null && Process.Discount == 1
+                ? $"{Number(_beliefs.AverageReward)} to what a step earns"
+                : $"{Number(EstimationCost())} to V";
+            text.AppendLine($"after an observation the state is known with deviations of {deviations}; not knowing it adds {cost}");
+        }
+
         if (Horizon is null && Process.Discount == 1)
         {
             text.AppendLine($"each step earns {Number(AverageReward)}");

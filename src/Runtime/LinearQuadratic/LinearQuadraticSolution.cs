@@ -79,7 +79,7 @@ public sealed partial class LinearQuadraticSolution : ExactSolution
 
     /// <summary>K [m, n]: the mean action is −K·s + k.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The horizon has no such time.</exception>
-    public double[,] Gain(int time = 0) => Matrix(_messages.Gains[TimeOf(time, _messages.Gains.Length)], Actions, States + 1, Actions, States, -1);
+    public double[,] Gain(int time = 0) => Matrix(_messages.Gains[TimeOf(time, _messages.Gains.Length)], States + 1, Actions, States, -1);
 
     /// <summary>k [m]: the mean action in the state 0.</summary>
     /// <inheritdoc cref="Gain"/>
@@ -92,12 +92,12 @@ public sealed partial class LinearQuadraticSolution : ExactSolution
     /// <summary>Σ [m, m]: the policy's covariance, the same in every state.</summary>
     /// <inheritdoc cref="Gain"/>
     public double[,] Covariance(int time = 0) =>
-        Matrix(_messages.Covariances[TimeOf(time, _messages.Covariances.Length)], Actions, Actions, Actions, Actions, 1);
+        Matrix(_messages.Covariances[TimeOf(time, _messages.Covariances.Length)], Actions, Actions, Actions, 1);
 
     /// <summary>P [n, n] = −∂²V/∂s². A finite horizon has one more time, that of the last state.</summary>
     /// <inheritdoc cref="Gain"/>
     public double[,] Cost(int time = 0) =>
-        Matrix(_messages.Values[TimeOf(time, _messages.Values.Length)], States + 1, States + 1, States, States, -1);
+        Matrix(_messages.Values[TimeOf(time, _messages.Values.Length)], States + 1, States, States, -1);
 
     /// <summary>
     /// V(s). Where the state is seen through observations, the value of a belief with this mean and the covariance that the filter has at this time. A
@@ -171,10 +171,11 @@ public sealed partial class LinearQuadraticSolution : ExactSolution
         }
     }
 
-    private static double[,] Matrix(double[] numbers, int allRows, int allColumns, int rows, int columns, double sign)
+    /// <summary>The upper left part of a matrix with so many columns in all, times a sign.</summary>
+    private static double[,] Matrix(double[] numbers, int allColumns, int rows, int columns, int sign)
     {
         double[,] matrix = new double[rows, columns];
-        for (int row = 0; row < Math.Min(rows, allRows); row++)
+        for (int row = 0; row < rows; row++)
         {
             for (int column = 0; column < columns; column++)
             {

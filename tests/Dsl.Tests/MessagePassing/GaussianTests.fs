@@ -32,6 +32,7 @@ let ``A hierarchy of Gaussians is a forest, and exact`` () =
 
     let found = ApproximatePosterior.propagate exactly program
     Assert.True found.IsExact
+    Assert.Contains("couple sites as a forest", found.Explain())
 
     // y ~ N(2·mean − 1, 0.8² + noise²)
     let log' m =
@@ -109,3 +110,20 @@ let ``A vector of weights is read by a product, as its elements are one by one``
     close [ number (parts.Marginal "a").Mean; number (parts.Marginal "b").Mean ] (numbers w.Mean)
     close [ number (parts.Marginal "a").Variance; number (parts.Marginal "b").Variance ] (numbers w.Variance)
     close [ number parts.LogEvidence ] (numbers whole.LogEvidence)
+
+[<Fact>]
+let ``Two sites that a plate of others joins are in a loop`` () =
+    let i = L.PlateIndex("i", 2)
+
+    let program =
+        prob {
+            let! a = L.Sample("a", L.Normal(0.0, 1.0))
+            let! x = L.Plate(i, L.Sample("x", L.Normal(a, 1.0)))
+            let! c = L.Sample("c", L.Normal(0.0, 1.0))
+            let! _ = L.Plate(i, L.Observe("y", L.Normal(x.Value - c, 1.0), L.Unstack(vector [ 0.3; 1.1 ], i)))
+            return a
+        }
+
+    let found = ApproximatePosterior.propagate exactly program
+    Assert.False found.IsExact
+    Assert.Contains("in loops", found.Explain())
