@@ -161,6 +161,20 @@ public class ModelErrorTests
         AssertSays(failure, line + 1, "walk", "The discount of \"walk\" is 1.5.", "Choose it in (0, 1].");
     }
 
+    [Fact]
+    public void A_step_that_needs_all_steps_of_its_own_loop_is_refused()
+    {
+        var failure = Assert.Throws<ModelException>(() => Function.Evaluate(
+            (Tensor x) =>
+            {
+                FreeIndex day = TimeIndex("day", 4);
+                (Tensor last, _) = Scan(day, x, carried => (Sin(carried) + SumOver(day, Sin(carried)), carried));
+                return last;
+            },
+            1));
+        Assert.Equal("A step of the loop over \"day\" needs F32[] (a scalar), which takes all steps of the loop together: they would need one another.", failure.Problem);
+    }
+
     private static int Line([CallerLineNumber] int line = 0) => line;
 
     private static void AssertSays(ModelException failure, int line, string model, string problem, string mend)
