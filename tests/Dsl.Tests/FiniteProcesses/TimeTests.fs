@@ -32,7 +32,11 @@ let private real (x: Tensor) = L.Convert(x, DType.F32)
 /// Early on a turn leads anywhere, later to fewer places.
 let private next (where: Tensor) (turn: Turn) (time: Tensor) =
     let odds k =
-        L.Select(L.Less(scalar (1.5 + 1.25 * double k), time * real turn.Way), scalar -infinity, L.Sin(1.3 * real where + double k + 0.4 * time))
+        L.Select(
+            L.Less(scalar (1.5 + 1.25 * double k), time * real turn.Way),
+            scalar -infinity,
+            L.Sin(1.3 * real where + double k + 0.4 * time)
+        )
 
     L.Sample("next", L.Categorical(L.Pack(odds 0, odds 1, odds 2)))
 
