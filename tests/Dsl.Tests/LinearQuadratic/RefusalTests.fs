@@ -193,5 +193,5 @@ let ``Luck that is worth more than it is improbable has no exact posterior`` () 
     Assert.True(Double.IsFinite(neutral.Value(ReadOnlySpan [| 0.0f; 0.0f |])))
 
     refuses
-        "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, α·log(γ·E[exp(V/α)] + 1 − γ), is no quadratic form."
+        "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, r + α·log(γ·E[exp(V′/α)] + 1 − γ), is no quadratic form."
         (fun () -> LinearQuadratic.derive 0 (Mdp.optimalIn PlanningSemantics.ExactPosterior 1.0 (integrator |> Mdp.discount 0.9)))
