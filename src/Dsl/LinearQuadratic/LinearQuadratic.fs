@@ -185,7 +185,7 @@ module LinearQuadratic =
         }
 
     /// Under the exact posterior a discount leaves no quadratic form, unless nothing comes after the first step.
-    let private requireQuadraticValue (horizon: int) (o: Optimal<'S, 'A, 'G>) =
+    let internal requireQuadraticValue (horizon: int) (o: Optimal<'S, 'A, 'G>) =
         let mdp = o.Mdp
         let isLast = horizon = 1 && mdp.TerminalValue.IsNone
 

@@ -3,6 +3,9 @@ namespace Inference;
 /// <summary>What is believed of a linear-Gaussian process at each step, as far as no observation changes it; one row for an infinite horizon.</summary>
 internal sealed class Beliefs
 {
+    // A covariance that has grown this much since the first steps has no limit.
+    private const double Divergence = 1e15;
+
     private Beliefs(double[][] gains, double[][] covariances, double[][] earned)
     {
         (Gains, Covariances, Earned) = (gains, covariances, earned);
@@ -96,7 +99,7 @@ internal sealed class Beliefs
     /// <returns>The rows of the program's outputs.</returns>
     private static int Filter(NamedExecutable filter, LinearQuadraticProgram process, Riccati options)
     {
-        double before = double.PositiveInfinity;
+        double before = double.PositiveInfinity, first = 0;
         for (int steps = 0; ;)
         {
             filter.Run();
@@ -109,20 +112,16 @@ internal sealed class Beliefs
                 RequireIntegral(filter.Numbers("earnedPivots")[..(observed * process.Shape.States)], process, "exp(r/α)");
             }
 
-            RequirePositive(pivots, process);
             if (options.Horizon is not null)
             {
+                RequirePositive(pivots, process, 0);
                 return rows;
             }
 
-            steps += rows;
             double residual = filter.Output("residual"), largest = filter.Output("largest");
-            if (residual <= options.Tolerance * largest || (residual <= 1e-9 * largest && residual >= before))
-            {
-                return rows;
-            }
-
-            if (steps >= options.MaximumSteps || !double.IsFinite(largest))
+            first = steps == 0 ? largest : first;
+            steps += rows;
+            if (largest > Divergence * first || steps >= options.MaximumSteps)
             {
                 throw new ModelException(
                     $"What is believed of \"{process.Name}\" does not settle: after {steps} observations its covariance still changes by {residual:G3}.",
@@ -131,18 +130,24 @@ internal sealed class Beliefs
                     "Observe what grows, or give a horizon: new Riccati { Horizon = … }.");
             }
 
+            RequirePositive(pivots, process, steps - rows);
+            if (residual <= options.Tolerance * largest || (residual <= 1e-9 * largest && residual >= before))
+            {
+                return rows;
+            }
+
             before = residual;
         }
     }
 
-    private static void RequirePositive(double[] pivots, LinearQuadraticProgram process)
+    private static void RequirePositive(double[] pivots, LinearQuadraticProgram process, int taken)
     {
         int bad = Array.FindIndex(pivots, p => !double.IsFinite(p));
         if (bad >= 0)
         {
             int count = process.Shape.Observations;
             throw new ModelException(
-                $"The covariance of the observation of \"{process.Name}\" is not positive definite at its number {bad % count}, step {bad / count}: "
+                $"The covariance of the observation of \"{process.Name}\" is not positive definite at its number {bad % count}, step {taken + (bad / count)}: "
                     + "it is known beforehand, or a sum of others.",
                 LocationModule.ofUser(),
                 process.Name,

@@ -53,8 +53,10 @@ public sealed partial class LinearQuadraticSolution
         double[] offset = Offset();
         for (int a = 0; a < Actions; a++)
         {
-            string terms = string.Join("", Enumerable.Range(0, States).Select(s => $" − {Number(gain[a, s])}·{states[s]}"));
-            text.AppendLine($"{actions[a]} = {Number(offset[a])}{terms}, with a deviation of {Number(Math.Sqrt(covariance[a, a]))}");
+            IEnumerable<string> terms = Enumerable.Range(0, States)
+                .Where(s => gain[a, s] != 0)
+                .Select(s => $" {(gain[a, s] > 0 ? '−' : '+')} {Number(Math.Abs(gain[a, s]))}·{states[s]}");
+            text.AppendLine($"{actions[a]} = {Number(offset[a])}{string.Concat(terms)}, with a deviation of {Number(Math.Sqrt(covariance[a, a]))}");
         }
 
         if (_beliefs is not null)
