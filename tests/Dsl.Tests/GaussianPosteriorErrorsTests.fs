@@ -117,6 +117,10 @@ let ``Questions that have no answer are refused`` () =
     refuses "The site \"x\" is asked for at 1 places; it stands in 0 plates and chains ()." (fun () -> found.Joint(SiteAt("x", 0)))
     refuses "A joint distribution of no sites was asked for." (fun () -> found.Joint())
 
+
+    refuses "The site \"x\" is given a value of shape [2]; it has the shape [] (a scalar)." (fun () ->
+        found.Conditional([ SiteAt "x" ], [ struct (SiteAt "x", vector [ 0.3; 1.0 ]) ]))
+
     refuses "A posterior is drawn from where no draws are made." (fun () -> found.Sample |> Prob.trace (fun _ _ -> scalar 0.0))
 
 [<Fact>]

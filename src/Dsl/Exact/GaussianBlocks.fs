@@ -104,13 +104,20 @@ module internal GaussianMessage =
             Precision = merge a.Precision b.Precision
         }
 
-    /// Added up over a plate or a chain.
+    /// Added up over a plate or a chain. Terms of the evidence are added in double precision: once a filter has settled they are the same at each step,
+    /// and so is what single precision loses of each.
     let sumOver (index: FreeIndex) (m: GaussianMessage) =
         let over (x: Tensor) = if isNull x then null else Structure.sum [||] [ index ] x
 
+        let evidence (x: Tensor) =
+            if isNull x then
+                null
+            else
+                over (Build.convert DType.F64 x) |> Build.convert x.DType
+
         {
-            Fit = over m.Fit
-            Determinant = over m.Determinant
+            Fit = evidence m.Fit
+            Determinant = evidence m.Determinant
             Natural = Map.map (fun _ x -> over x) m.Natural
             Precision = Map.map (fun _ x -> over x) m.Precision
         }

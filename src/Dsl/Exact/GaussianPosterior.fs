@@ -178,6 +178,14 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
         let asked, given = mustName sites, List.ofSeq given
         let known = given |> List.map (fun (struct (q, _)) -> q) |> mustName
 
+        for struct (_, x), (q, s) in List.zip given known do
+            let own = s.Record.Distribution.Shape
+
+            if x.Count <> Build.size own then
+                Fail.model
+                    $"The site \"{q.Path}\" is given a value of shape {Fail.shape x.Shape}; it has the shape {Fail.shape own}."
+                    "Give the value of the site at the place that is named."
+
         let values =
             given
             |> List.map (fun (struct (_, x)) -> Build.convert model.DType (Shapes.reshape [| x.Count |] x))

@@ -157,7 +157,7 @@ let ``A value that is infinite says in which direction, and by which action`` ()
     Assert.True(discounted.ErrorBound.HasValue, discounted.Explain())
 
     let free = failure (fun () -> solve still (fun s _ -> -0.5 * L.Square s.Position) 1.0)
-    Assert.StartsWith("−∂²Q/∂a² of \"cart\" is not positive definite at the action \"Force\" with 1 steps to go", free.Problem)
+    Assert.StartsWith("−∂²Q/∂a² of \"cart\" is not positive definite at the action \"Force\" with 1 step to go", free.Problem)
 
     let drift (s: Cart) (_: Push) : Cart = { Position = s.Position; Speed = s.Speed }
 
@@ -166,7 +166,16 @@ let ``A value that is infinite says in which direction, and by which action`` ()
             (Mdp.optimal 1.0 (Mdp.define "cart" |> Mdp.step drift |> Mdp.reward cost: Mdp<Cart, Push, NoSettings>))
                 .Solve(engine, Riccati(MaximumSteps = 100)))
 
-    Assert.StartsWith("The value of \"cart\" still changes by 1 after 128 steps", e.Problem)
+    Assert.StartsWith("The value of \"cart\" still changes by 1 after 128 steps, most in the direction Position = 1", e.Problem)
+
+    let pushed =
+        failure (fun () ->
+            (Mdp.optimal
+                1.0
+                (Mdp.define "cart" |> Mdp.step drift |> Mdp.reward (fun s a -> s.Speed - L.Square a.Force): Mdp<Cart, Push, NoSettings>))
+                .Solve(engine, Riccati(MaximumSteps = 100)))
+
+    Assert.StartsWith("The value of \"cart\" still changes by 1 after 128 steps, most in what Speed is worth at 0.", pushed.Problem)
     refuses "Riccati.Horizon is 0." (fun () -> (Mdp.optimal 1.0 integrator).Solve(engine, Riccati(Horizon = 0)))
 
 [<Fact>]
@@ -193,5 +202,5 @@ let ``Luck that is worth more than it is improbable has no exact posterior`` () 
     Assert.True(Double.IsFinite(neutral.Value(ReadOnlySpan [| 0.0f; 0.0f |])))
 
     refuses
-        "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, α·log(γ·E[exp(V/α)] + 1 − γ), is no quadratic form."
+        "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, r + α·log(γ·E[exp(V′/α)] + 1 − γ), is no quadratic form."
         (fun () -> LinearQuadratic.derive 0 (Mdp.optimalIn PlanningSemantics.ExactPosterior 1.0 (integrator |> Mdp.discount 0.9)))
