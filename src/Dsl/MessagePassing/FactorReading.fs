@@ -85,17 +85,6 @@ module internal FactorReading =
              | _ -> None)
         | _ -> ofErf ()
 
-    /// The p of log p − log(1 − p).
-    let private probabilityOf (logits: Tensor) : Tensor option =
-        match logits.Op with
-        | Op.Binary BinaryOp.Sub ->
-            let a, b = logits.Inputs[0], logits.Inputs[1]
-
-            (match a.Op, b.Op with
-             | Op.Unary UnaryOp.Log, Op.Unary UnaryOp.Log1p when Sameness.equal -a.Inputs[0] b.Inputs[0] -> Some a.Inputs[0]
-             | _ -> None)
-        | _ -> None
-
     let private normal read familyOf (d: Normal) (value: Tensor) : FactorKind option =
         let noise =
             match read d.StandardDeviation with
@@ -129,7 +118,7 @@ module internal FactorReading =
     let private counts (t: LinearTerm) (ones: Tensor) (zeros: Tensor) constant = FactorKind.Conjugate(t, [| ones; zeros |], constant)
 
     let private bernoulli read familyOf (d: Bernoulli) (y: Tensor) : FactorKind option =
-        match probabilityOf d.Logits with
+        match d.Probability with
         | Some p ->
             (match element read familyOf ExponentialFamily.Beta p, probitOf read p with
              | Some t, _ -> Some(counts t y (1.0 - y) (Build.fill y.Shape (number y 0.0)))
@@ -140,7 +129,7 @@ module internal FactorReading =
     let private binomial read familyOf (d: Binomial) (y: Tensor) : FactorKind option =
         let n = Build.fill y.Shape (number y (double d.Count))
 
-        probabilityOf d.Logits
+        d.Probability
         |> Option.bind (element read familyOf ExponentialFamily.Beta)
         |> Option.map (fun t -> counts t y (n - y) (Special.logChoose n y))
 
