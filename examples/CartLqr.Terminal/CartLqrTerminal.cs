@@ -21,7 +21,7 @@ public static class CartLqrTerminal
     {
         using var engine = new Engine(new EngineOptions { Threads = options.Threads, Precision = Precision.Double });
         Findings found = Findings.Of(options, twin, engine, cancellation);
-        ExamplePage.Write(options, engine, "cart-lqr", "Cart with a pole", "Balanced by LQR and LQG, swung up by iterative LQR.", json =>
+        ExamplePage.Write(options, engine, "cart-lqr", "Cart with a pole", "Balanced by LQR and LQG, swung up by iterative LQR.", twin.Graph(options.Horizon), json =>
         {
             json.WriteNumber("episodes", options.Episodes);
             WriteFindings(json, found);

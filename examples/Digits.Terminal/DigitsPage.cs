@@ -3,7 +3,7 @@ namespace Inference.Examples.Digits;
 /// <summary>One self-contained page about a training; it asks nothing of the network.</summary>
 internal static class DigitsPage
 {
-    public static void Write(DigitsOptions options, Gallery gallery, Result result, Engine engine) => ExamplePage.Write(options, engine, "digits", "Digits", SummaryOf(options), json =>
+    public static void Write(DigitsOptions options, Gallery gallery, Result result, ModelGraph graph, Engine engine) => ExamplePage.Write(options, engine, "digits", "Digits", SummaryOf(options), graph, json =>
     {
         json.WriteString("model", options.Model);
         json.WriteNumber("epochs", options.Epochs);

@@ -36,7 +36,7 @@ internal static class Experiment<TDatum>
             -fitted.Elbo(Dataset.Rows(test.Rows(isConditional))), -fitted.Elbo(data), time.TotalSeconds, ParameterDigest.Of(fitted.Parameters));
         if (options.Page is not null)
         {
-            DigitsPage.Write(options, Gallery.Of(fitted, training, test, isConditional, options.Seed), result, engine);
+            DigitsPage.Write(options, Gallery.Of(fitted, training, test, isConditional, options.Seed), result, model.Model.Graph(), engine);
         }
 
         ExampleProgram.Conclude(options, json => Summary.Write(json, result, options), () => Console.WriteLine(Summary.TextOf(result)));

@@ -9,8 +9,8 @@ internal static class EightSchoolsPage
     // exact standard deviations to each side of the mean
     private const double Range = 3.5;
 
-    public static void Write(EightSchoolsOptions options, ExactPosterior exact, Approximation[] found, Engine engine) =>
-        ExamplePage.Write(options, engine, "eight-schools", "Eight schools", Summary, json =>
+    public static void Write(EightSchoolsOptions options, EightSchoolsTwin twin, ExactPosterior exact, Approximation[] found, Engine engine) =>
+        ExamplePage.Write(options, engine, "eight-schools", "Eight schools", Summary, twin.Prior.Graph("eight schools"), json =>
         {
             json.WriteNumber("steps", options.Steps);
             json.WriteNumber("evidence", exact.LogEvidence);

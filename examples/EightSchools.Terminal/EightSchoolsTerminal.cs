@@ -23,7 +23,7 @@ public static class EightSchoolsTerminal
         ExactPosterior exact = ExactPosterior.Compute();
         Approximation[] found =
             [.. Approximation.Families.Select(pair => Approximation.Fit(options, twin, pair.Family, pair.Name, engine, cancellation))];
-        EightSchoolsPage.Write(options, exact, found, engine);
+        EightSchoolsPage.Write(options, twin, exact, found, engine);
         ExampleProgram.Conclude(options, json => WriteSummary(json, options, exact, found), () => AnsiConsole.Write(TableOf(exact, found)));
     }
 

@@ -23,7 +23,7 @@ public static class GridworldTerminal
     {
         using var engine = new Engine(new EngineOptions { Threads = options.Threads, Precision = Precision.Double });
         Findings found = Findings.Of(options, twin, engine, cancellation);
-        ExamplePage.Write(options, engine, "gridworld", "Grid world", "Five by five cells, solved exactly: values as colours, policies as arrows.", json =>
+        ExamplePage.Write(options, engine, "gridworld", "Grid world", "Five by five cells, solved exactly: values as colours, policies as arrows.", twin.Graph(options.Slip, options.Horizon), json =>
             WriteAll(json, options, found));
         ExampleProgram.Conclude(
             options,

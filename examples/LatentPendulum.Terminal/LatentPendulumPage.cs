@@ -8,8 +8,8 @@ internal static class LatentPendulumPage
     private const string Summary = "A recurrent state-space model of a pendulum whose velocity is not seen.";
     private const int Shown = 6;
 
-    public static void Write(LatentPendulumOptions options, Predictions predictions, Result result, Fitted fitted, Engine engine) =>
-        ExamplePage.Write(options, engine, "latent-pendulum", "Latent pendulum", Summary, json =>
+    public static void Write(LatentPendulumOptions options, Predictions predictions, Result result, Fitted fitted, ModelGraph graph, Engine engine) =>
+        ExamplePage.Write(options, engine, "latent-pendulum", "Latent pendulum", Summary, graph, json =>
         {
             json.WriteNumber("epochs", options.Epochs);
             json.WriteNumber("recordings", options.Recordings);

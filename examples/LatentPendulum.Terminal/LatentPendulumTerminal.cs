@@ -53,7 +53,7 @@ public static class LatentPendulumTerminal
         Predictions predictions = Predictions.Of(twin, model.Fitted, rival, feedForward, test, options.Seed, engine);
         var result = new Result(
             model.Elbo(test.Dataset, draws: 4, options.Seed), time.TotalSeconds, ParameterDigest.Of(model.Parameters), predictions.Scores());
-        LatentPendulumPage.Write(options, predictions, result, model.Fitted, engine);
+        LatentPendulumPage.Write(options, predictions, result, model.Fitted, twin.Model.Model.Graph(), engine);
         ExampleProgram.Conclude(options, json => WriteSummary(json, options, result), () => Tell(result));
     }
 

@@ -24,7 +24,7 @@ public static class SkillTerminal
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         Findings found = Findings.Of(options, twin, engine);
         ExamplePage.Write(
-            options, engine, "skill", "Skills of players", "Ranked from the results of their matches, by expectation propagation.", json => Write(json, options, found));
+            options, engine, "skill", "Skills of players", "Ranked from the results of their matches, by expectation propagation.", twin.Graph(found.Tournament.Matches.Length, found.Tournament.Names.Length), json => Write(json, options, found));
         ExampleProgram.Conclude(
             options,
             json =>

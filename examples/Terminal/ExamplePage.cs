@@ -17,8 +17,10 @@ public static class ExamplePage
     /// <param name="name">Of the resources.</param>
     /// <param name="title">The page's title.</param>
     /// <param name="summary">A sentence about it.</param>
+    /// <param name="graph">Of the model.</param>
     /// <param name="data">Writes the properties of an object, the page's data.</param>
-    public static void Write(ExampleOptions options, Engine engine, string name, string title, string summary, Action<Utf8JsonWriter> data)
+    public static void Write(
+        ExampleOptions options, Engine engine, string name, string title, string summary, ModelGraph graph, Action<Utf8JsonWriter> data)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(engine);
@@ -34,6 +36,7 @@ public static class ExamplePage
             Title = title,
             Summary = summary,
             Content = Resource(own, $"{name}.html"),
+            Graph = graph,
             Style = Resource(shared, "page.css") + Resource(own, $"{name}.css"),
             Script = Resource(shared, "page.js") + Resource(own, $"{name}.js"),
             Data = JsonOf(json =>

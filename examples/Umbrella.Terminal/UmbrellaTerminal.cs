@@ -25,7 +25,7 @@ public static class UmbrellaTerminal
     {
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         Findings found = Findings.Of(options, twin, engine, cancellation);
-        ExamplePage.Write(options, engine, "umbrella", "Umbrella world", "The weather of days, inferred from the umbrellas alone, exactly.", json =>
+        ExamplePage.Write(options, engine, "umbrella", "Umbrella world", "The weather of days, inferred from the umbrellas alone, exactly.", twin.Graph(options.Days), json =>
         {
             json.WriteNumber("draw_count", options.Draws);
             WriteFindings(json, found);

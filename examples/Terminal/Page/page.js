@@ -1,4 +1,5 @@
 // A chart of curves over common places, with their values at the pointer in `values`. A value may be null: the curve has a gap there.
+let clips = 0;
 function chart(svg, { label, x, series, values, low = 0, high, digits = 2, share = 0.5, unit = "", mark }) {
   const width = svg.clientWidth, height = Math.min(320, Math.max(150, width * share)), left = 36, right = 8, top = 6, floor = height - 26;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -18,6 +19,9 @@ function chart(svg, { label, x, series, values, low = 0, high, digits = 2, share
   for (let k = Math.ceil(first / every); k * every <= last + every / 1e6; k++)
     drawn("text", { x: across(k * every), y: floor + 17, "text-anchor": "middle" }, svg, plain(k * every, decimalsOf(every)));
   if (mark !== undefined) drawn("line", { class: "mark", x1: across(mark), x2: across(mark), y1: top, y2: floor }, svg);
+  // Where the range is given, a curve may leave it.
+  const clip = `inside-${clips++}`, clipped = drawn("g", { "clip-path": `url(#${clip})` }, svg);
+  drawn("rect", { x: left, y: top - 2, width: width - left - right, height: floor - top + 4 }, drawn("clipPath", { id: clip }, svg));
   for (const s of series) {
     let pen = "M";
     const path = s.values.map((v, k) => {
@@ -26,7 +30,7 @@ function chart(svg, { label, x, series, values, low = 0, high, digits = 2, share
       pen = "L";
       return piece;
     }).join("");
-    drawn("path", { class: "line", stroke: s.colour, "stroke-dasharray": s.dash ?? "none", "stroke-width": s.width ?? 1.6, d: path }, svg);
+    drawn("path", { class: "line", stroke: s.colour, "stroke-dasharray": s.dash ?? "none", "stroke-width": s.width ?? 1.6, d: path }, clipped);
   }
   const line = drawn("line", { class: "hover", y1: top, y2: floor }, svg);
   const dots = series.map(s => drawn("circle", { class: "dot", r: 4, fill: s.colour }, svg));
@@ -36,7 +40,7 @@ function chart(svg, { label, x, series, values, low = 0, high, digits = 2, share
     line.setAttribute("x1", across(x[k]));
     line.setAttribute("x2", across(x[k]));
     series.forEach((s, at) => {
-      const isThere = s.values[k] !== null && (isPointed || !s.isQuiet);
+      const isThere = s.values[k] !== null && s.values[k] >= bottom && s.values[k] <= most && (isPointed || !s.isQuiet);
       dots[at].style.display = isThere ? "" : "none";
       if (isThere) {
         dots[at].setAttribute("cx", across(x[k]));

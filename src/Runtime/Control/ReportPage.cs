@@ -10,15 +10,12 @@ internal static class ReportPage
     {
         Title = report.Title ?? episode.Model,
         Summary = report.Summary ?? $"An episode under the planner {episode.Planner}.",
-        Content = Resource("report.html").Replace("{{graph}}", GraphOf(report), StringComparison.Ordinal),
+        Content = Resource("report.html"),
+        Graph = report.Graph,
         Style = Resource("report.css"),
         Script = Resource("report.js"),
         Data = DataOf(episode, report),
     }.ToHtml();
-
-    private static string GraphOf(EpisodeReport report) => report.Graph is null
-        ? ""
-        : $"<section id=\"graph\" aria-label=\"The graph of the process\">\n{report.Graph.ToSvg().TrimEnd()}\n</section>";
 
     private static string Resource(string name)
     {

@@ -15,8 +15,14 @@ public sealed partial record ReportFrame
     /// <summary>A sentence below the title, as text.</summary>
     public string Summary { get; init; } = "";
 
-    /// <summary>What stands below the headline figures, as HTML. Facts go to an element <c>facts</c>, what is drawn to an element <c>board</c>.</summary>
+    /// <summary>
+    /// What stands below the headline figures, as HTML. Facts go to an element <c>facts</c>, what is drawn to an element <c>board</c>, the graph to a
+    /// place <c>{{graph}}</c>.
+    /// </summary>
     public required string Content { get; init; }
+
+    /// <summary>The graph of the model or process that the page is about; null: none is shown.</summary>
+    public ModelGraph? Graph { get; init; }
 
     /// <summary>Style sheets beyond the frame's.</summary>
     public string Style { get; init; } = "";
@@ -36,11 +42,14 @@ public sealed partial record ReportFrame
             "title" => WebUtility.HtmlEncode(Title),
             "summary" => WebUtility.HtmlEncode(Summary),
             "style" => (Resource("frame.css") + Style).TrimEnd(),
-            "content" => Content.TrimEnd(),
+            "content" => Content.Replace("{{graph}}", GraphSection(), StringComparison.Ordinal).TrimEnd(),
             "data" => Data,
             "script" => (Resource("frame.js") + Script).TrimEnd(),
             _ => throw new InvalidOperationException($"The page has an unknown place, {place.Value}."),
         });
+
+    private string GraphSection() =>
+        Graph is null ? "" : $"<section id=\"graph\"><h2>Graph</h2>\n{Graph.ToSvg().TrimEnd()}\n</section>";
 
     private static string Resource(string name)
     {
