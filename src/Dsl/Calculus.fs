@@ -106,9 +106,9 @@ module Calculus =
 
         Seq.initInfinite (fun _ -> walk ()) |> Seq.pick id
 
-    /// The cotangents of inputs by which the outputs are linear; null where one has no influence.
-    let private transpose (outputs: Tensor[]) (cotangents: Tensor[]) (inputs: Tensor[]) : Tensor[] =
-        let order = Traverse.postOrder outputs
+    /// The cotangents of inputs by which the outputs are linear; null where one has no influence. What is held is not looked into.
+    let private transpose (held: Tensor[]) (outputs: Tensor[]) (cotangents: Tensor[]) (inputs: Tensor[]) : Tensor[] =
+        let order = Traverse.postOrderUntil held outputs
         let linear = Tangents.moving order inputs
         let received = Dictionary<Tensor, Tensor>(HashIdentity.Reference)
         let twins = Dictionary<Scan, Twin>(HashIdentity.Reference)
@@ -247,9 +247,8 @@ module Calculus =
         |> Shapes.reshape [| x.Count; y.Count |]
         |> Shapes.transpose [| 1; 0 |]
 
-    /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
-    /// vary over is summed.
-    let vjp (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] =
+    /// `vjp` where some values are held, whatever they are computed from.
+    let internal vjpHolding (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] =
         check "Vjp" outputs cotangents
         check "Vjp" inputs inputs
         distinct "Vjp" inputs
@@ -259,11 +258,16 @@ module Calculus =
             |> Array.map (fun x -> Tensor(Op.Input(InputSlot("tangent", false, Location.unknown)), [||], x.Shape, x.DType, x.Indices))
 
         let moved, weights =
-            Array.zip (linearise [||] outputs inputs placeholders) cotangents
+            Array.zip (linearise held outputs inputs placeholders) cotangents
             |> Array.filter (fun (t, _) -> not (isNull t))
             |> Array.unzip
 
-        transpose moved weights placeholders |> Array.map2 Tangents.orZeros inputs
+        transpose (Array.append held inputs) moved weights placeholders
+        |> Array.map2 Tangents.orZeros inputs
+
+    /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
+    /// vary over is summed.
+    let vjp (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] = vjpHolding [||] outputs inputs cotangents
 
     /// The gradient of a scalar.
     let gradient (loss: Tensor) (inputs: Tensor[]) : Tensor[] =
