@@ -58,3 +58,13 @@ let topTenth samples horizon (noise: Noise) (optimal: Optimal<'S, 'A, 'G>) =
                     Diagnostics = [ "effective sample size", SumOver(rollouts.Index, chosen) ]
                 }
         })
+
+/// Path-integral control under a prior of its own.
+let anchored samples horizon (prior: NormalPrior) (optimal: Optimal<'S, 'A, 'G>) =
+    optimal
+    |> Mppi.plan
+        { MppiSettings.Default with
+            Samples = samples
+            Horizon = horizon
+            Prior = Some prior
+        }

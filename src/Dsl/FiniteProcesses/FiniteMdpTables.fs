@@ -46,9 +46,10 @@ module FiniteMdp =
 
     let private empty name states actions (reward: double[,]) discount =
         if Array2D.length1 reward <> states || Array2D.length2 reward <> actions then
-            Fail.model
-                $"The reward of \"{name}\" is [{Array2D.length1 reward}, {Array2D.length2 reward}]; it has {states} states and {actions} actions."
-                "Give one number for each state and action, a row for each state."
+            Fail.within name (fun () ->
+                Fail.model
+                    $"The reward of \"{name}\" is [{Array2D.length1 reward}, {Array2D.length2 reward}]; it has {states} states and {actions} actions."
+                    "Give one number for each state and action, a row for each state.")
 
         {
             Name = name

@@ -201,18 +201,24 @@ internal sealed class FiniteSolver : IDisposable
     }
 
     /// <summary>
-    /// Sweeps once and adds what all states have in common of what is still to come. T(V + c) = T V + γ·c, so that V* − T V lies between γ/(1 − γ) times the
+    /// Sweeps once and adds what all states have in common of what is still to come, where that is most of it. T(V + c) = T V + γ·c, so that V* − T V lies between γ/(1 − γ) times the
     /// smallest and the largest change of a sweep (MacQueen, "A modified dynamic programming method for Markovian decision problems", 1966); the middle
-    /// of the two is added, and the bound of the distance is no larger than before.
+    /// of the two is added, which at least halves the bound of the distance.
     /// </summary>
     private void Shift(TableExecutable sweep)
     {
         double[] before = (double[])_values.Clone();
         RunOrThrow(sweep);
         double[] changes = [.. sweep.State("value", _values).Zip(before, (after, value) => after - value)];
-        double common = Backup.Discount / (1 - Backup.Discount) * (changes.Min() + changes.Max()) / 2;
-        sweep.SetState("value", Array.ConvertAll(_values, value => value + common));
-        Shifts++;
+        double least = changes.Min(), most = changes.Max(), middle = (least + most) / 2;
+
+        // Where states have less in common, as where some are not come to yet, those that are as they should be stay so.
+        if (most - least <= Math.Abs(middle))
+        {
+            double common = Backup.Discount / (1 - Backup.Discount) * middle;
+            sweep.SetState("value", Array.ConvertAll(_values, value => value + common));
+            Shifts++;
+        }
     }
 
     private string NotConverged(TableExecutable sweep, double residual, double modulus, double tolerance)
