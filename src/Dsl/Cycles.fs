@@ -52,8 +52,46 @@ module internal Cycles =
 
         found
 
-    /// A value that takes all steps of a loop together and that a step of this loop needs, with the loop.
-    let find (roots: Tensor[]) : (Tensor * Scan) option =
+    /// What some values need, operands first; of what a loop carries its starts alone, since the loop may not be closed yet.
+    let private within (roots: Tensor[]) : Tensor[] =
+        let order = List<Tensor>()
+        let seen = HashSet<Tensor>(HashIdentity.Reference)
+        let stack = Stack<struct (Tensor * bool)>()
+
+        for root in roots do
+            stack.Push(struct (root, false))
+
+        while stack.Count > 0 do
+            match stack.Pop() with
+            | struct (x, true) -> order.Add x
+            | struct (x, false) when seen.Add x ->
+                stack.Push(struct (x, true))
+
+                for y in Traverse.edges x do
+                    stack.Push(struct (y, false))
+            | _ -> ()
+
+        order.ToArray()
+
+    /// Whether some values need another within a step.
+    let needs (x: Tensor) (roots: Tensor[]) : bool = within roots |> Array.exists (fun y -> obj.ReferenceEquals(x, y))
+
+    /// A value that takes all steps of a loop together, is computed from what the loop carries, and is needed for what it carries next.
+    let ofLoop (index: FreeIndex) (carries: Tensor[]) (nexts: Tensor[]) : Tensor option =
+        let varying = HashSet<Tensor>(carries, HashIdentity.Reference)
+
+        let isCircle (x: Tensor) =
+            let varies = varying.Contains x || Traverse.edges x |> Array.exists varying.Contains
+
+            if varies then
+                varying.Add x |> ignore
+
+            varies && gathered x |> List.exists (fun i -> obj.ReferenceEquals(i, index))
+
+        within nexts |> Array.tryFind isCircle
+
+    /// A value that takes all steps of a loop together and that a step of this loop needs, with the loop's index.
+    let private find (roots: Tensor[]) : (Tensor * FreeIndex) option =
         let order = Traverse.postOrder roots
         let loops = loopsRead order
 
@@ -73,7 +111,7 @@ module internal Cycles =
                 |> Seq.filter (fun (KeyValue(x, _)) -> entered.ContainsKey x && entered[x] >= 0)
                 |> Seq.maxBy (fun (KeyValue(x, _)) -> entered[x])
 
-            Some(x, List.head scans)
+            Some(x, (List.head scans).Index)
 
         /// Whether what is needed is being computed already; what is not entered yet waits on the stack.
         let isOnWay (y: Tensor) =
@@ -100,8 +138,8 @@ module internal Cycles =
         if loops.Count = 0 then None else Seq.tryPick enter order
 
     /// A circle in words: what a step needs, and what to do instead.
-    let text (x: Tensor, loop: Scan) =
-        $"a step of the loop over \"{loop.Index.Name}\" needs {x}, which takes all steps of the loop together: they would need one another.",
+    let text (x: Tensor, index: FreeIndex) =
+        $"a step of the loop over \"{index.Name}\" needs {x}, which takes all steps of the loop together: they would need one another.",
         "Carry what a step needs of the steps before it, or take the steps together after the loop."
 
     /// Refuses what would be computed from itself.

@@ -272,17 +272,13 @@ module Prob =
         | _ -> None
 
     /// Refuses a chain with a step that needs all of its steps, at the first site that is drawn from them.
-    let private requireForward (path: string) (finals: Tensor[]) (trace: Trace) =
-        match Cycles.find finals with
+    let private requireForward (path: string) (index: FreeIndex) (carries: Tensor[], nexts: Tensor[]) (trace: Trace) =
+        match Cycles.ofLoop index carries nexts with
         | None -> ()
-        | Some(x, loop) ->
-            let reads (s: SiteRecord) =
-                Traverse.postOrderUntil loop.Carries [ s.Value; s.LogDensity.Value ]
-                |> Array.exists (fun y -> obj.ReferenceEquals(x, y))
+        | Some x ->
+            let problem, mend = Cycles.text (x, index)
 
-            let problem, mend = Cycles.text (x, loop)
-
-            match trace.Sites |> Seq.tryFind reads with
+            match trace.Sites |> Seq.tryFind (fun s -> Cycles.needs x [| s.Value; s.LogDensity.Value |]) with
             | Some s -> Fail.at s.Location $"The site \"{s.Path}\" depends on itself: {problem}" mend
             | None -> Fail.model $"What the chain \"{path}\" carries depends on itself: {problem}" mend
 
@@ -311,7 +307,7 @@ module Prob =
                             last <- carried, nexts
                             nexts, result)
 
-                    requireForward inner.Path finals kept
+                    requireForward inner.Path index last kept
 
                     if not (isNull c.Recorded) then
                         c.Recorded[inner.Path] <-
