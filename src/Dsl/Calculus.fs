@@ -106,9 +106,9 @@ module Calculus =
 
         Seq.initInfinite (fun _ -> walk ()) |> Seq.pick id
 
-    /// The cotangents of inputs by which the outputs are linear; null where one has no influence.
-    let private transpose (outputs: Tensor[]) (cotangents: Tensor[]) (inputs: Tensor[]) : Tensor[] =
-        let order = Traverse.postOrder outputs
+    /// The cotangents of inputs by which the outputs are linear; null where one has no influence. What is held is not looked into.
+    let private transpose (held: Tensor[]) (outputs: Tensor[]) (cotangents: Tensor[]) (inputs: Tensor[]) : Tensor[] =
+        let order = Traverse.postOrderUntil held outputs
         let linear = Tangents.moving order inputs
         let received = Dictionary<Tensor, Tensor>(HashIdentity.Reference)
         let twins = Dictionary<Scan, Twin>(HashIdentity.Reference)
@@ -233,9 +233,22 @@ module Calculus =
     let internal jvpHolding (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (tangents: Tensor[]) : Tensor[] =
         linearise held outputs inputs tangents |> Array.map2 Tangents.orZeros outputs
 
-    /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
-    /// vary over is summed.
-    let vjp (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] =
+    /// ∂y/∂x as a matrix, [elements of y, elements of x], where some values are held, whatever they are computed from.
+    let internal jacobian (held: Tensor[]) (y: Tensor) (x: Tensor) : Tensor =
+        let direction = FreeIndex("direction", Extent.Fixed x.Count, IndexKind.Plate)
+
+        let unit =
+            Build.binary BinaryOp.Equal (Shapes.iota x.Count) (Build.fill [| x.Count |] (Structure.position direction))
+            |> Build.convert x.DType
+            |> Shapes.reshape x.Shape
+
+        (jvpHolding held [| y |] [| x |] [| unit |])[0]
+        |> Structure.stack direction
+        |> Shapes.reshape [| x.Count; y.Count |]
+        |> Shapes.transpose [| 1; 0 |]
+
+    /// `vjp` where some values are held, whatever they are computed from.
+    let internal vjpHolding (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] =
         check "Vjp" outputs cotangents
         check "Vjp" inputs inputs
         distinct "Vjp" inputs
@@ -245,11 +258,16 @@ module Calculus =
             |> Array.map (fun x -> Tensor(Op.Input(InputSlot("tangent", false, Location.unknown)), [||], x.Shape, x.DType, x.Indices))
 
         let moved, weights =
-            Array.zip (linearise [||] outputs inputs placeholders) cotangents
+            Array.zip (linearise held outputs inputs placeholders) cotangents
             |> Array.filter (fun (t, _) -> not (isNull t))
             |> Array.unzip
 
-        transpose moved weights placeholders |> Array.map2 Tangents.orZeros inputs
+        transpose (Array.append held inputs) moved weights placeholders
+        |> Array.map2 Tangents.orZeros inputs
+
+    /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
+    /// vary over is summed.
+    let vjp (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] = vjpHolding [||] outputs inputs cotangents
 
     /// The gradient of a scalar.
     let gradient (loss: Tensor) (inputs: Tensor[]) : Tensor[] =
@@ -271,8 +289,14 @@ module Calculus =
     let withDerivative (rule: DerivativeRule) (arguments: Tensor[]) (value: Tensor) =
         Build.node (Op.Derivative rule) (Array.append [| value |] arguments) value.Shape value.DType
 
+    let private stop = "stop"
+    let private through = "straight through"
+
+    /// Whether a rule is the value's own derivative, written another way.
+    let internal isOfValue (rule: DerivativeRule) = rule.Name <> stop && rule.Name <> through
+
     /// The value, taken as a constant by every derivative.
-    let stopGradient (x: Tensor) = withDerivative { Name = "stop"; Tangent = fun _ _ _ -> null } [||] x
+    let stopGradient (x: Tensor) = withDerivative { Name = stop; Tangent = fun _ _ _ -> null } [||] x
 
     /// The value, with the derivatives of another of the same shape.
     let straightThrough (value: Tensor) (differentiable: Tensor) =
@@ -281,4 +305,4 @@ module Calculus =
                 $"StraightThrough needs two values of one shape and type; {value} and {differentiable} came."
                 "Give the second the shape and type of the first."
 
-        withDerivative { Name = "straight through"; Tangent = fun _ _ tangents -> tangents[0] } [| differentiable |] value
+        withDerivative { Name = through; Tangent = fun _ _ tangents -> tangents[0] } [| differentiable |] value

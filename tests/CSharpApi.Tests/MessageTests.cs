@@ -52,16 +52,36 @@ public sealed class MessageTests : IDisposable
     }
 
     [Fact]
+    public void A_mixture_tells_two_groups_apart_in_both_languages()
+    {
+        double[] seen = [-2.1, 1.9, -1.7, 2.6, -2.4, 2.2];
+        using var mixture = engine.Compile("mixture", Input("seen", 6), y =>
+        {
+            ApproximatePosterior found = Groups(y).Approximate(new VariationalMessagePassing());
+            return (found.Marginal("group/mean").Mean, found.Marginal("i/z").Parameter("probabilities"), found.Converged);
+        });
+        float[] numbers = mixture.Run(seen.Select(y => (float)y).ToArray()).ToArray();
+        Assert.Equal([-2.0, 2.2], numbers[..2].Order().Select(m => Math.Round(m, 1)));
+        Assert.All(Enumerable.Range(0, 6), n => Assert.Equal(1, Math.Max(numbers[2 + (2 * n)], numbers[3 + (2 * n)]), 1e-2));
+        Assert.Equal(1, numbers[14]);
+
+        double[] own = Function.Evaluate(
+            Input("seen", 6), y => Groups(y).Approximate(new VariationalMessagePassing()).Marginal("group/mean").Mean, seen);
+        Assert.Equal(own, Function.Evaluate(Input("seen", 6), y => FSharpMessages.groupMeans(y), seen));
+    }
+
+    [Fact]
     public void What_has_no_update_is_refused_at_the_users_line()
     {
         var failure = Assert.Throws<ModelException>(() => Unknown(Constant([1.0, 2.0])).Approximate(new ExpectationPropagation()));
         Assert.Equal(
-            "The factor of \"i/y\" has no moments in closed form: its precision is \"precision\" and its mean is not known either.", failure.Problem);
+            "The factor of \"i/y\" has no moments in closed form: it is a density of mean and precision of \"mean\", \"precision\", none of them known.",
+            failure.Problem);
         Assert.Equal("MessageTests.cs", Path.GetFileName(failure.Location.File));
         Assert.Contains("VariationalMessagePassing", failure.Mend);
 
         var coin = Assert.Throws<ModelException>(() => Sample("z", Bernoulli(logits: 0)).Approximate(new ExpectationPropagation()));
-        Assert.Equal("The site \"z\" draws from Bernoulli, which no messages are known for.", coin.Problem);
+        Assert.Equal("The site \"z\" draws from Bernoulli, which no messages are known for by expectation propagation.", coin.Problem);
     }
 
     [Fact]
@@ -87,6 +107,18 @@ public sealed class MessageTests : IDisposable
                from b in Sample("b", Normal(25, 25.0 / 3))
                from lead in Sample("lead", Normal(a - b, Math.Sqrt(2) * 25 / 6))
                select lead.Factored(Select(Less(margin, lead), 0, double.NegativeInfinity));
+    }
+
+    private static Prob<Tensor> Groups(Tensor seen)
+    {
+        FreeIndex group = PlateIndex("group", 2), place = PlateIndex("i", seen.Count);
+        return from weights in Sample("weights", Dirichlet(Ones(2)))
+               from mean in Plate(group, Sample("mean", Normal(0, 3)))
+               from chosen in Plate(
+                   place,
+                   from z in Sample("z", Categorical(Log(weights)))
+                   select z.Observed("y", Normal(Gather(Stack(mean.Value, group), z), 0.8), Unstack(seen, place)))
+               select weights;
     }
 
     private static Prob<Tensor> Unknown(Tensor seen)

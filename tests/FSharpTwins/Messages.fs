@@ -16,3 +16,28 @@ let game (margin: Tensor) =
 
 let winner (margin: Tensor) =
     (ApproximatePosterior.propagate (ExpectationPropagation()) (game margin)).Marginal "a"
+
+/// Points of two groups, and which is of which.
+let groups (seen: Tensor) =
+    let group, i = PlateIndex("group", 2), PlateIndex("i", seen.Count)
+
+    prob {
+        let! weights = Sample("weights", Dirichlet(Ones 2))
+        let! mean = Plate(group, Sample("mean", Normal(0.0, 3.0)))
+        let means = Stack(mean.Value, group)
+
+        let! _ =
+            Plate(
+                i,
+                prob {
+                    let! z = Sample("z", Categorical(Log weights))
+                    do! Observe("y", Normal(Gather(means, z), 0.8), Unstack(seen, i))
+                    return z
+                }
+            )
+
+        return weights
+    }
+
+let groupMeans (seen: Tensor) =
+    ((ApproximatePosterior.passVariationally (VariationalMessagePassing()) (groups seen)).Marginal "group/mean").Mean

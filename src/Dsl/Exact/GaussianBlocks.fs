@@ -36,20 +36,14 @@ module internal Blocks =
         elif isNull a then -b
         else a - b
 
-    let transposed (a: Tensor) = if isNull a then null else Shapes.transpose [| 1; 0 |] a
-
-    let private dot left right (a: Tensor) (b: Tensor) =
-        if isNull a || isNull b then
-            null
-        else
-            Structure.dot Semiring.SumProduct [| left |] [| right |] [] a b
-
+    let transposed (a: Tensor) = if isNull a then null else Matrices.transposed a
+    let private both (f: Tensor -> Tensor -> Tensor) (a: Tensor) (b: Tensor) = if isNull a || isNull b then null else f a b
     /// A·B, or A·x of a vector.
-    let times a b = dot 1 0 a b
+    let times a b = both Matrices.product a b
     /// A·Bᵀ
-    let timesTransposed a b = dot 1 1 a b
+    let timesTransposed a b = both Matrices.productByTransposed a b
     /// Aᵀ·B, or Aᵀ·x of a vector.
-    let transposedTimes a b = dot 0 0 a b
+    let transposedTimes a b = both Matrices.productOfTransposed a b
 
     /// C·B, or C·x of a vector.
     let apply (c: Linear) (b: Tensor) =
@@ -86,8 +80,7 @@ module internal Blocks =
         if l.Count = 1 then
             log (scalarOf l)
         else
-            let n = l.Shape[0]
-            Structure.sum [| 0 |] [] (log (Shapes.reshape [| n * n |] l |> Shapes.slice [| 0 |] [| n * n |] [| n + 1 |]))
+            Structure.sum [| 0 |] [] (log (Matrices.diagonal l))
 
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module internal GaussianMessage =

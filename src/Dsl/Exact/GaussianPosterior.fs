@@ -16,7 +16,7 @@ type GaussianMarginal =
     member m.Variance: Tensor =
         let rank = m.Covariance.Shape.Length
         let n = m.Covariance.Shape[rank - 1]
-        let isOwn = AffineForms.identity m.Covariance.DType n
+        let isOwn = Matrices.identityOf m.Covariance.DType n
 
         let isOwn =
             Build.broadcast (Array.init rank (fun a -> a - (rank - 2)) |> Array.map (max -1)) m.Covariance.Shape isOwn
@@ -99,7 +99,7 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
             Structure.stack i (Build.select isAt x (number null))
 
         element,
-        List.foldBack at (List.zip s.Indices (List.ofArray q.Positions)) (Structure.unstack element (AffineForms.identity model.DType n))
+        List.foldBack at (List.zip s.Indices (List.ofArray q.Positions)) (Structure.unstack element (Matrices.identityOf model.DType n))
 
     let requirePlace (q: SiteAt) : SiteAt * GaussianSite =
         let s = find q.Path

@@ -40,15 +40,7 @@ type LinearQuadraticProgram =
 module LinearQuadratic =
     let private double' x = Build.convert DType.F64 x
 
-    /// ∂y/∂x of vectors, [of y, of x].
-    let internal jacobian (y: Tensor) (x: Tensor) : Tensor =
-        let direction = FreeIndex("direction", Extent.Fixed x.Count, IndexKind.Plate)
-
-        let unit =
-            Build.binary BinaryOp.Equal (Shapes.iota x.Count) (Build.fill [| x.Count |] (Structure.position direction))
-            |> Build.convert x.DType
-
-        (Calculus.jvp [| y |] [| x |] [| unit |])[0] |> Structure.stack direction |> Matrices.transposed
+    let internal jacobian (y: Tensor) (x: Tensor) : Tensor = Calculus.jacobian [||] y x
 
     /// The quadratic form in (x, 1) that a scalar has at x = 0: [[H, g], [gᵀ, 2c]].
     let internal form (y: Tensor) (x: Tensor) : Tensor =

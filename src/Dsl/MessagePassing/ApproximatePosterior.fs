@@ -7,12 +7,12 @@ open System.Collections.Generic
 [<Sealed>]
 type ApproximateMarginal internal (path: string, family: string, mean: Tensor, variance: Tensor, parameters: (string * Tensor) list) =
     member _.Site = path
-    /// Gaussian, Gamma, Beta or Dirichlet.
+    /// Gaussian, Truncated Gaussian, Gamma, Beta, Dirichlet or Categorical.
     member _.Family = family
     member _.Mean: Tensor = mean
     member _.Variance: Tensor = variance
     member _.StandardDeviation: Tensor = Build.unary UnaryOp.Sqrt variance
-    /// The family's parameters in order: mean and variance; shape and rate; alpha and beta; concentration.
+    /// The family's parameters in order: mean and variance; shape and rate; alpha and beta; concentration; probabilities.
     member _.Parameters: IReadOnlyList<string> = ResizeArray(List.map fst parameters)
 
     /// A parameter by its name.
@@ -139,11 +139,11 @@ module ApproximatePosterior =
     let private validate (m: MessageMethod) =
         check $"{m.GetType().Name}.Sweeps" (double m.Sweeps) (m.Sweeps >= 1) "Allow at least 1 sweep."
         check $"{m.GetType().Name}.Tolerance" m.Tolerance (m.Tolerance >= 0.0) "Choose it above 0; 0 takes all sweeps."
+        check $"{m.GetType().Name}.Damping" m.Damping (m.Damping >= 0.0 && m.Damping < 1.0) "Keep 0 ≤ damping < 1."
 
     /// The posterior of a program by expectation propagation.
     let propagate (options: ExpectationPropagation) (program: Prob<'T>) : ApproximatePosterior =
         validate options
-        check "ExpectationPropagation.Damping" options.Damping (options.Damping >= 0.0 && options.Damping < 1.0) "Keep 0 ≤ damping < 1."
 
         check
             "ExpectationPropagation.QuadraturePoints"
@@ -157,5 +157,5 @@ module ApproximatePosterior =
     /// The posterior of a program by variational message passing.
     let passVariationally (options: VariationalMessagePassing) (program: Prob<'T>) : ApproximatePosterior =
         validate options
-        let graph = FactorGraphs.ofProgram program
-        ApproximatePosterior(options, graph, VmpSweeps.run options graph)
+        let graph = VariationalSweeps.truncated (FactorGraphs.ofGatedProgram program)
+        ApproximatePosterior(options, graph, VariationalSweeps.run options graph)

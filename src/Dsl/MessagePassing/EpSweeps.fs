@@ -13,21 +13,28 @@ module internal EpSweeps =
     /// The messages of all edges, by factor and term, and their sums at each site.
     type private State = { Messages: Map<int * int, Tensor[]>; Sums: Map<int * int, Tensor[]> }
 
-    let private refuseNoise (f: FactorNode) (t: LinearTerm) (g: FactorGraph) =
-        let precision = (Messaging.variableOf g t).Path
+    let private refuse (g: FactorGraph) (f: FactorNode) what =
+        let sites =
+            Factors.reads f
+            |> List.map (fun t -> $"\"{(Messaging.variableOf g t).Path}\"")
+            |> List.distinct
+            |> String.concat ", "
 
         Fail.at
             f.Location
-            $"The factor of \"{f.Name}\" has no moments in closed form: its precision is \"{precision}\" and its mean is not known either."
-            "Pass messages by VariationalMessagePassing, or give the precision or the mean."
+            $"The factor of \"{f.Name}\" has no moments in closed form: {what} of {sites}, none of them known."
+            "Pass messages by VariationalMessagePassing, or observe all but one."
 
     let private iterated (g: FactorGraph) : Iterated list =
         [
             for f in g.Factors do
                 match f.Kind with
                 | FactorKind.Known _
-                | FactorKind.Conjugate _ -> ()
-                | FactorKind.OfForm(_, Likelihood.Gaussian(FactorNoise.Drawn(_, t))) -> refuseNoise f t g
+                | FactorKind.Conjugate _
+                | FactorKind.Limits _ -> ()
+                | FactorKind.OfForm(_, Likelihood.Gaussian(FactorNoise.Drawn _)) -> refuse g f "it is a density of mean and precision"
+                | FactorKind.Product _ -> refuse g f "its mean multiplies values"
+                | FactorKind.GammaOfRate _ -> refuse g f "it is a Gamma of value and rate"
                 | FactorKind.OfForm(form, likelihood) ->
                     {
                         Node = f

@@ -30,10 +30,21 @@ module internal FactorReading =
         | Some(scale, t) when LinearForms.isAll 1.0 scale -> Some t
         | _ -> None
 
-    let private isKnown value (x: Tensor) =
+    let isKnown value (x: Tensor) =
         match Known.numbers x with
         | Some values -> values |> Array.forall (fun v -> v = value || abs (v - value) < 1e-6)
         | None -> false
+
+    /// What is found of a value, or of the value that it repeats, moves or chooses from, then moved as that is.
+    let rec private through (find: Tensor -> Tensor option) (x: Tensor) : Tensor option =
+        let x = bare x
+
+        match find x, x.Op with
+        | Some found, _ -> Some found
+        | None,
+          (Op.Broadcast _ | Op.Gather | Op.Stack _ | Op.Unstack _ | Op.Reshape | Op.Transpose _ | Op.Slice _ | Op.Reverse _ | Op.DynamicSlice) ->
+            through find x.Inputs[0] |> Option.bind (fun found -> Substitution.replace [ x.Inputs[0], found ] x)
+        | None, _ -> None
 
     /// The precision 1/d² of a deviation d = c/√p.
     let private precisionOf (x: Tensor) : Tensor option =
@@ -96,19 +107,20 @@ module internal FactorReading =
              | _ -> None)
         | _ -> None
 
-    let private normal read familyOf (d: Normal) (value: Tensor) : FactorKind option =
-        let noise =
-            match read d.StandardDeviation with
-            | Reading.Constant -> Some(FactorNoise.Fixed d.StandardDeviation)
-            | Reading.Linear _
-            | Reading.Nonlinear ->
-                precisionOf d.StandardDeviation
-                |> Option.bind (scaledElement read familyOf ExponentialFamily.Gamma)
-                |> Option.map FactorNoise.Drawn
+    /// What the precision of a Normal is, if it is known or a Gamma site.
+    let noiseOf read familyOf (d: Normal) : FactorNoise option =
+        match read d.StandardDeviation with
+        | Reading.Constant -> Some(FactorNoise.Fixed d.StandardDeviation)
+        | Reading.Linear _
+        | Reading.Nonlinear ->
+            through precisionOf d.StandardDeviation
+            |> Option.bind (scaledElement read familyOf ExponentialFamily.Gamma)
+            |> Option.map FactorNoise.Drawn
 
+    let private normal read familyOf isUngated (d: Normal) (value: Tensor) : FactorKind option =
         let isGaussian (f: LinearForm) = f.Terms |> List.forall (fun t -> familyOf t = ExponentialFamily.Gaussian)
 
-        match formOf read value, formOf read d.Location, noise with
+        match formOf read value, formOf read d.Location, noiseOf read familyOf d with
         | Some x, Some mean, Some noise ->
             let l = LinearForms.sum x (LinearForms.minus mean)
             let b = l.Offset
@@ -118,7 +130,7 @@ module internal FactorReading =
              | [], FactorNoise.Drawn(scale, t) ->
                  let half = Build.constantOf b.DType b.Shape [| 0.5 |]
                  Some(FactorKind.Conjugate(t, [| half; 0.5 * scale * square b |], 0.5 * log scale - halfLogTwoPi))
-             | [ t ], FactorNoise.Fixed s when t.Axes = 0 && isGaussian l ->
+             | [ t ], FactorNoise.Fixed s when isUngated && t.Axes = 0 && isGaussian l ->
                  let c, precision = t.Coefficient, 1.0 / square s
                  let natural = [| -c * b * precision; square c * precision |]
                  Some(FactorKind.Conjugate(t, natural, -0.5 * square b * precision - log s - halfLogTwoPi))
@@ -129,7 +141,7 @@ module internal FactorReading =
     let private counts (t: LinearTerm) (ones: Tensor) (zeros: Tensor) constant = FactorKind.Conjugate(t, [| ones; zeros |], constant)
 
     let private bernoulli read familyOf (d: Bernoulli) (y: Tensor) : FactorKind option =
-        match probabilityOf d.Logits with
+        match d.Probability with
         | Some p ->
             (match element read familyOf ExponentialFamily.Beta p, probitOf read p with
              | Some t, _ -> Some(counts t y (1.0 - y) (Build.fill y.Shape (number y 0.0)))
@@ -140,22 +152,28 @@ module internal FactorReading =
     let private binomial read familyOf (d: Binomial) (y: Tensor) : FactorKind option =
         let n = Build.fill y.Shape (number y (double d.Count))
 
-        probabilityOf d.Logits
+        d.Probability
         |> Option.bind (element read familyOf ExponentialFamily.Beta)
         |> Option.map (fun t -> counts t y (n - y) (Special.logChoose n y))
 
     /// Log-probabilities that are the logarithm of a Dirichlet's parts.
     let private choice read familyOf (logits: Tensor) (chosen: Tensor -> Tensor) : FactorKind option =
-        match logits.Op with
-        | Op.Unary UnaryOp.Log ->
-            element read familyOf ExponentialFamily.Dirichlet logits.Inputs[0]
-            |> Option.map (fun t -> FactorKind.Conjugate(t, [| chosen logits |], number logits 0.0))
-        | _ -> None
+        let logged (x: Tensor) =
+            match x.Op with
+            | Op.Unary UnaryOp.Log -> Some x.Inputs[0]
+            | _ -> None
 
-    let private gammaSite read (a: Tensor) (rate: Tensor) (read': Reading) : FactorKind option =
+        through logged logits
+        |> Option.bind (element read familyOf ExponentialFamily.Dirichlet)
+        |> Option.map (fun t -> FactorKind.Conjugate(t, [| chosen logits |], number logits 0.0))
+
+    let private gammaSite read familyOf (a: Tensor) (rate: Tensor) (read': Reading) : FactorKind option =
         match read', read a, read rate with
         | Reading.Linear { Terms = [ t ] }, Reading.Constant, Reading.Constant ->
             Some(FactorKind.Conjugate(t, [| a - 1.0; rate |], a * log rate - Special.logGamma a))
+        | Reading.Linear { Terms = [ t ] }, Reading.Constant, Reading.Linear _ ->
+            scaledElement read familyOf ExponentialFamily.Gamma rate
+            |> Option.map (fun (scale, of') -> FactorKind.GammaOfRate(a, scale, of', t))
         | _ -> None
 
     /// What a rate is given values under Gamma(a, rate): log f = a·log rate − rate·y + c.
@@ -165,15 +183,16 @@ module internal FactorReading =
 
     let private ones (x: Tensor) = Build.constantOf x.DType x.Shape [| 1.0 |]
 
-    /// The factor of a site's own density, in a closed form; None if it has none here.
-    let closed (read: Tensor -> Reading) familyOf (s: SiteRecord) : FactorKind option =
+    /// The factor of a site's own density, in a closed form; None if it has none here. Where it is gated its value is asked for, which is more exact as a
+    /// square than as λ·u.
+    let closed (read: Tensor -> Reading) familyOf isUngated (s: SiteRecord) : FactorKind option =
         // a check of parameters would hide what is observed behind the sites that these read
         let value = bare s.Value
         let isObserved = read value = Reading.Constant
         let isConstant x = read x = Reading.Constant
 
         match s.Distribution with
-        | :? Normal as d -> normal read familyOf d value
+        | :? Normal as d -> normal read familyOf isUngated d value
         | :? Bernoulli as d when isObserved -> bernoulli read familyOf d value
         | :? Binomial as d when isObserved -> binomial read familyOf d value
         | :? Categorical as d when isObserved -> choice read familyOf d.Logits (fun logits -> oneHot logits value)
@@ -184,13 +203,13 @@ module internal FactorReading =
             if isObserved then
                 rateOf read familyOf (ones value) value (number value 0.0) d.Rate
             else
-                gammaSite read (ones d.Rate) d.Rate (read value)
+                gammaSite read familyOf (ones d.Rate) d.Rate (read value)
         | :? Gamma as d ->
             if isObserved && isConstant d.Concentration then
                 let a = d.Concentration
                 rateOf read familyOf a value ((a - 1.0) * log value - Special.logGamma a) d.Rate
             else
-                gammaSite read d.Concentration d.Rate (read value)
+                gammaSite read familyOf d.Concentration d.Rate (read value)
         | :? Beta as d ->
             (match read value with
              | Reading.Linear { Terms = [ t ] } when isConstant d.Alpha && isConstant d.Beta ->
@@ -230,68 +249,3 @@ module internal FactorReading =
         | _, Op.Derivative rule when rule.Name = "logNormalCdf" ->
             formOf read x.Inputs[1] |> Option.map (fun l -> FactorKind.OfForm(l, Likelihood.Probit))
         | _ -> None
-
-    /// A step, where points of a quadrature would miss its edge.
-    let private isStep (read: Tensor -> Reading) (x: Tensor) =
-        match x.Op with
-        | Op.Select -> read x.Inputs[0] = Reading.Nonlinear && x.Inputs |> Array.exists (isKnown Double.NegativeInfinity)
-        | _ -> false
-
-    /// Where what is linear in sites ends: linear values that something else is computed from.
-    let private edge (read: Tensor -> Reading) (order: Tensor[]) : (Tensor * LinearForm)[] =
-        let linear (x: Tensor) =
-            match read x with
-            | Reading.Linear f -> Some(x, f)
-            | Reading.Constant
-            | Reading.Nonlinear -> None
-
-        order
-        |> Array.filter (fun x -> read x = Reading.Nonlinear)
-        |> Array.collect (fun x -> x.Inputs)
-        |> Array.distinct
-        |> Array.choose linear
-
-    /// Any log-density of one number that reads sites through one linear form alone: the form, and log t at its values.
-    let ofOneForm (read: Tensor -> Reading) familyOf (sites: Tensor list) (logDensity: Tensor) : FactorKind option =
-        read logDensity |> ignore
-        let order = Traverse.postOrder [ logDensity ]
-        let edge = edge read order
-
-        let replaced (targets: (Tensor * (Tensor -> Tensor)) list) (l: Tensor) =
-            Substitution.replace [ for x, value in targets -> x, value l ] logDensity
-
-        // nothing but the form may lead to a site
-        let reads (f: LinearForm) targets =
-            match replaced targets (Build.constantOf f.Offset.DType [||] [| 0.0 |]) with
-            | Some rest when sites |> List.exists (fun s -> Dependence.needs s rest) -> None
-            | Some _ -> Some(FactorKind.OfForm(f, Likelihood.Other(fun l -> (replaced targets l).Value)))
-            | None -> None
-
-        /// One element of one site, however often it is read.
-        let element (t: LinearTerm) =
-            let own =
-                {
-                    Terms = [ { t with Coefficient = Build.constantOf t.Read.DType [||] [| 1.0 |] } ]
-                    Offset = Build.constantOf t.Read.DType [||] [| 0.0 |]
-                }
-
-            let isOfElement (f: LinearForm) =
-                match f.Terms with
-                | [ other ] -> other.Axes = 0 && Sameness.equal other.Read t.Read
-                | _ -> false
-
-            if t.Axes = 0 && edge |> Array.forall (snd >> isOfElement) then
-                reads own [ for x, f in edge -> x, (fun l -> f.Terms[0].Coefficient * l + f.Offset) ]
-            else
-                None
-
-        let isUsable (_, f: LinearForm) =
-            f.Offset.IsScalar && f.Terms |> List.forall (fun t -> familyOf t = ExponentialFamily.Gaussian)
-
-        if edge.Length = 0 || not (Array.forall isUsable edge) || Array.exists (isStep read) order then
-            None
-        else
-            match edge |> Array.tryPick (fun (x, f) -> reads f [ x, id ]), (snd edge[0]).Terms with
-            | Some kind, _ -> Some kind
-            | None, [ t ] -> element t
-            | None, _ -> None

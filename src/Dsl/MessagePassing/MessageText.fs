@@ -18,18 +18,28 @@ module internal MessageText =
             $"{Terms.name v.Path} (gathered)"
 
     let private reads g (f: FactorNode) =
-        Factors.reads f |> List.map (fun t -> how g (Messaging.variableOf g t) f t) |> String.concat ", "
+        let read = Factors.reads f |> List.map (fun t -> how g (Messaging.variableOf g t) f t)
+        let gates = f.Gates |> List.map (fun v -> $"{Terms.name v.Path} (each value)")
+        String.concat ", " (read @ gates)
 
     let private conjugate (family: ExponentialFamily) =
         match family with
-        | ExponentialFamily.Gaussian -> "adds c·(y − b)/σ² to mean·precision and c²/σ² to the precision"
+        | ExponentialFamily.Gaussian
+        | ExponentialFamily.Truncated _ -> "adds c·(y − b)/σ² to mean·precision and c²/σ² to the precision"
         | ExponentialFamily.Gamma -> "adds to the shape and to the rate"
         | ExponentialFamily.Beta -> "adds to alpha and to beta"
         | ExponentialFamily.Dirichlet -> "adds to the concentrations"
+        | ExponentialFamily.Categorical _ -> "adds to the log-weights"
 
     let private update (m: MessageMethod) g (f: FactorNode) : string =
         match f.Kind, m with
-        | FactorKind.Known _, _ -> "reads no site: a number in the log-evidence"
+        | FactorKind.Known _, _ when f.Gates.IsEmpty -> "reads no site: a number in the log-evidence"
+        | FactorKind.Known _, _ -> "adds its value to the log-weights"
+        | FactorKind.Conjugate(t, _, _), _ when not f.Gates.IsEmpty ->
+            $"variational: {conjugate (Messaging.variableOf g t).Family}, as probable as the values are; to these E[log f]"
+        | FactorKind.Limits _, _ -> "truncates: q is a Gaussian between the limits"
+        | FactorKind.Product _, _ -> "variational: precision E[c²]·E[τ] where c multiplies it, mean·precision E[c·rest]·E[τ]"
+        | FactorKind.GammaOfRate _, _ -> "variational: to the value shape and rate E[rate], to the rate shape and E[value]"
         | FactorKind.Conjugate(t, _, _), _ -> $"conjugate, exact: {conjugate (Messaging.variableOf g t).Family}"
         | FactorKind.OfForm(_, Likelihood.Gaussian(FactorNoise.Fixed _)), (:? VariationalMessagePassing) ->
             "variational: precision c²/σ², mean·precision −c·E[rest]/σ²"
@@ -37,6 +47,8 @@ module internal MessageText =
             $"variational: precision c²·E[τ], mean·precision −c·E[τ]·E[rest]; to {Terms.name (path g t)} shape ½ and rate ½·E[L²]"
         | FactorKind.OfForm(_, Likelihood.Gaussian(FactorNoise.Fixed _)), _ ->
             "Gaussian, exact given its cavities: precision c²/(σ² + Var[rest])"
+        | FactorKind.OfForm(_, Likelihood.Probit), (:? VariationalMessagePassing) ->
+            "variational: precision c², mean·precision c·E[y − rest] of a hidden y ~ Normal(L, 1) that is positive (Girolami and Rogers, 2006)"
         | FactorKind.OfForm(_, Likelihood.Probit), _ ->
             "moments matched: Φ(L), Z = Φ(m/√(1 + v)), slope φ/Φ (Rasmussen and Williams, 2006, 3.9)"
         | FactorKind.OfForm(_, Likelihood.Positive), _ -> "moments matched: L > 0, v(t) = φ(t)/Φ(t), w = v·(v + t) (Herbrich et al., 2006)"
@@ -116,12 +128,17 @@ module internal MessageText =
             | FactorKind.OfForm(_, Likelihood.Gaussian(FactorNoise.Fixed _)) -> true
             | FactorKind.OfForm _
             | FactorKind.Known _
-            | FactorKind.Conjugate _ -> false
+            | FactorKind.Conjugate _
+            | FactorKind.Product _
+            | FactorKind.GammaOfRate _
+            | FactorKind.Limits _ -> false
 
         if iterated.IsEmpty then
             true, "every factor is conjugate to one site: the posterior is exact, in one pass"
         else
             match m with
+            | :? VariationalMessagePassing when iterated |> List.forall (fun f -> (Factors.reads f).IsEmpty && f.Gates.Length = 1) ->
+                true, "every factor reads one site, to which it is conjugate: the posterior is exact"
             | :? VariationalMessagePassing ->
                 false, "factors couple sites, which q takes to be independent: the log-evidence is a lower bound"
             | _ ->
@@ -137,17 +154,12 @@ module internal MessageText =
 
     /// The sites, the factors with the update of each, and what is exact.
     let explain (m: MessageMethod) (g: FactorGraph) : string =
-        let damping =
-            match m with
-            | :? ExpectationPropagation as ep -> $", damping {ep.Damping}"
-            | _ -> ""
-
         let _, why = exactness m g
 
         String.Join(
             Environment.NewLine,
             [
-                $"{m.Name}, at most {m.Sweeps} sweeps, until no marginal moves by more than {m.Tolerance}{damping}"
+                $"{m.Name}, at most {m.Sweeps} sweeps, until no marginal moves by more than {m.Tolerance}, damping {m.Damping}"
                 "sites:"
                 yield! List.map siteLine g.Variables
                 "factors, in the order of a sweep:"

@@ -43,7 +43,8 @@ module internal Messaging =
             (Calculus.vjp [| t.Read |] [| v.Value |] [| message |]).[0]
 
     let zeros (family: ExponentialFamily) (like: Tensor) =
-        Array.create (ExponentialFamily.count family) (Build.constantOf like.DType like.Shape [| 0.0 |])
+        let dtype = if like.DType.IsFloat then like.DType else DType.F32
+        Array.create (ExponentialFamily.count family) (Build.constantOf dtype (ExponentialFamily.shape family like.Shape) [| 0.0 |])
 
     let add (a: Tensor[]) (b: Tensor[]) : Tensor[] = Array.map2 (+) a b
 
@@ -53,12 +54,15 @@ module internal Messaging =
     let fixedOf (g: FactorGraph) (v: Variable) : Tensor[] =
         let message (f: FactorNode) =
             match f.Kind with
-            | FactorKind.Conjugate(t, natural, _) when obj.ReferenceEquals(t.Of, v.Value) ->
+            | FactorKind.Conjugate(t, natural, _) when f.Gates.IsEmpty && obj.ReferenceEquals(t.Of, v.Value) ->
                 natural
                 |> Array.map (fun x -> Weights.masked f.Mask (LinearForms.along t.Read.Shape x) |> toVariable f v t)
                 |> Some
             | FactorKind.Conjugate _
             | FactorKind.Known _
+            | FactorKind.Limits _
+            | FactorKind.Product _
+            | FactorKind.GammaOfRate _
             | FactorKind.OfForm _ -> None
 
         List.choose message g.Factors |> List.fold add (zeros v.Family v.Value)
@@ -68,7 +72,12 @@ module internal Messaging =
         let one (f: FactorNode) =
             match f.Kind with
             | FactorKind.Known x
-            | FactorKind.Conjugate(_, _, x) -> Some(Factors.total f.Plates (Weights.masked f.Mask x))
+            | FactorKind.Conjugate(_, _, x) when f.Gates.IsEmpty -> Some(Factors.total f.Plates (Weights.masked f.Mask x))
+            | FactorKind.Known _
+            | FactorKind.Conjugate _
+            | FactorKind.Limits _
+            | FactorKind.Product _
+            | FactorKind.GammaOfRate _
             | FactorKind.OfForm _ -> None
 
         List.choose one g.Factors |> List.fold (+) (Build.scalar DType.F32 0.0)
@@ -108,10 +117,8 @@ module internal Messaging =
 
     /// Sites that factors couple, whose messages change from sweep to sweep.
     let coupled (g: FactorGraph) : Variable list =
-        let read = g.Factors |> List.filter Factors.isIterated |> List.collect Factors.reads
-
-        g.Variables
-        |> List.filter (fun v -> read |> List.exists (fun t -> obj.ReferenceEquals(t.Of, v.Value)))
+        let factors = g.Factors |> List.filter Factors.isIterated
+        g.Variables |> List.filter (fun v -> factors |> List.exists (Factors.isOf v))
 
     /// A loop over sweeps that ends when no marginal moves by more than the tolerance. `sweep` takes what is carried to what is carried after a sweep, how
     /// far marginals moved and how many updates were put off; `observe` what each sweep tells of what it carries. Finals; the residual, the sweeps taken and

@@ -18,8 +18,9 @@ module internal Substitution =
         | Op.Probe _ -> Some operands[0]
         | Op.Stack i -> Some(Structure.stack i operands[0])
         | Op.Unstack i -> Some(Structure.unstack i operands[0])
-        | Op.Reduce(_, _, held)
-        | Op.Dot(_, _, _, held)
+        // a value that no longer varies over an index is repeated over it
+        | Op.Reduce(op, axes, held) -> Some(Structure.reduce op axes held operands[0])
+        | Op.Dot(semiring, left, right, held) -> Some(Structure.dot semiring left right held operands[0] operands[1])
         | Op.Convolution(_, _, held) -> node (Build.union operands |> without held)
         | _ -> node (Build.union operands)
 

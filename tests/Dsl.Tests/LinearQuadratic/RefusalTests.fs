@@ -15,25 +15,24 @@ let private derive (step: Cart -> Push -> Cart) (reward: Cart -> Push -> Tensor)
 
 [<Fact>]
 let ``What is not affine is named with its field and its operation`` () =
-    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes the operation sin of what moves with \"Position\"." (fun () ->
+    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes sin of what moves with \"Position\"." (fun () ->
         derive (fun s a -> { still s a with Speed = 2.0 * L.Sin s.Position + a.Force }) cost)
 
     refuses "The step of \"cart\" is not affine: its field \"Position\" takes a product of what moves with \"Speed\", \"Force\"." (fun () ->
         derive (fun s a -> { still s a with Position = s.Speed * a.Force }) cost)
 
-    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes a maximum of what moves with \"Speed\"." (fun () ->
+    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes max of what moves with \"Speed\"." (fun () ->
         derive (fun s a -> { still s a with Speed = L.Clip(s.Speed, -1.0, 1.0) + a.Force }) cost)
 
-    refuses
-        "The step of \"cart\" is not affine: its field \"Speed\" takes a derivative of its own (stop) of what moves with \"Speed\"."
-        (fun () -> derive (fun s a -> { still s a with Speed = L.StopGradient s.Speed + a.Force }) cost)
+    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes a stopped gradient of what moves with \"Speed\"." (fun () ->
+        derive (fun s a -> { still s a with Speed = L.StopGradient s.Speed + a.Force }) cost)
 
 [<Fact>]
 let ``What is not quadratic is named with its operation`` () =
     refuses "The reward of \"cart\" is not quadratic: it takes a product of what moves with \"Position\", \"Speed\"." (fun () ->
         derive still (fun s a -> cost s a - L.Square s.Position * L.Square s.Speed))
 
-    refuses "The reward of \"cart\" is not quadratic: it takes the operation abs of what moves with \"Force\"." (fun () ->
+    refuses "The reward of \"cart\" is not quadratic: it takes abs of what moves with \"Force\"." (fun () ->
         derive still (fun s a -> cost s a - L.Abs a.Force))
 
 [<Fact>]
@@ -50,6 +49,30 @@ let ``Polynomials are told by their degree, however they are written`` () =
         (derive step (fun s a -> -0.5 * L.Pow(s.Position, 2.0) - L.Square a.Force * L.Exp(L.Fill 1.0))).Shape
 
     Assert.Equal((2, 1, 0), (shape.States, shape.Actions, shape.Noises))
+
+[<Fact>]
+let ``A step that solves a triangular system is affine`` () =
+    let l = L.Constant([| 2.0; 0.0; 1.0; 4.0 |], 2, 2)
+
+    let step (s: Cart) (a: Push) : Cart =
+        let solved = L.TriangularSolve(l, L.Pack(s.Position, s.Speed))
+        { Position = L.Element(solved, 0); Speed = L.Element(solved, 1) + a.Force }
+
+    use engine = new Engine(EngineOptions(Threads = 2, Precision = Precision.Double))
+
+    let solve step =
+        let process': Mdp<Cart, Push, NoSettings> = Mdp.define "cart" |> Mdp.step step |> Mdp.reward cost
+        use x = (Mdp.optimal 1.0 process').Solve(engine, Riccati())
+        x.Cost() |> Seq.cast<double> |> Array.ofSeq
+
+    let known =
+        solve (fun s a ->
+            {
+                Position = 0.5 * s.Position
+                Speed = 0.25 * s.Speed - 0.125 * s.Position + a.Force
+            })
+
+    close (List.ofArray known) (solve step)
 
 [<Fact>]
 let ``A reward of powers has their derivatives at 0`` () =
@@ -82,7 +105,7 @@ let ``A site that is not Gaussian, or whose noise varies, is named where it stan
     let varies = failure (fun () -> drawn (fun s -> L.Normal(L.Zeros(), L.Exp s.Speed)))
 
     Assert.Equal(
-        "The step of \"cart\" is not linear-Gaussian: the site \"push\" has a Normal whose covariance is not constant; it takes the operation exp of what moves with \"Speed\".",
+        "The step of \"cart\" is not linear-Gaussian: the site \"push\" has a Normal whose covariance is not constant; it takes exp of what moves with \"Speed\".",
         varies.Problem
     )
 

@@ -11,7 +11,7 @@ let private normal = L.Sample("x", L.Normal(0.0, 1.0))
 
 [<Fact>]
 let ``Sites that no messages are known for are refused`` () =
-    refuses "The site \"z\" draws from Bernoulli, which no messages are known for." (fun () ->
+    refuses "The site \"z\" draws from Bernoulli, which no messages are known for by expectation propagation." (fun () ->
         ep (L.Sample("z", L.Bernoulli(logits = scalar 0.0))))
 
     refuses "The site \"t/x\" stands in the chain \"t\"; messages are passed over plates alone." (fun () ->
@@ -34,8 +34,16 @@ let ``Factors without a known update are refused by name, with what is possible`
 
     let product = program (fun x y -> L.Observe("z", L.Normal(x * y, 1.0), scalar 1.0))
 
-    refuses "The site \"z\" reads \"x\", \"y\" in a way that no update is known for: Normal with such parameters." (fun () -> ep product)
-    Assert.Contains("derive a bound", (failure (fun () -> ep product)).Mend)
+    refuses "The factor of \"z\" has no moments in closed form: its mean multiplies values of \"x\", \"y\", none of them known." (fun () ->
+        ep product)
+
+    Assert.Contains("VariationalMessagePassing", (failure (fun () -> ep product)).Mend)
+    let spread = program (fun x y -> L.Observe("z", L.Normal(x * y, L.Exp x), scalar 1.0))
+
+    for posterior in [ (fun () -> ep spread); (fun () -> vmp spread) ] do
+        refuses "The site \"z\" reads \"x\", \"y\" in a way that no update is known for: Normal with such parameters." posterior
+
+    Assert.Contains("derive a bound", (failure (fun () -> vmp spread)).Mend)
 
     refuses
         "The factor 1 reads \"x\", \"y\" in a way that no update is known for: it is no function of one linear form of Gaussian sites."
@@ -65,33 +73,35 @@ let private unknownPrecision =
 
 [<Fact>]
 let ``Each method says what the other one can do`` () =
-    refuses "The factor of \"y\" has no moments in closed form: its precision is \"t\" and its mean is not known either." (fun () ->
-        ep unknownPrecision)
+    refuses
+        "The factor of \"y\" has no moments in closed form: it is a density of mean and precision of \"m\", \"t\", none of them known."
+        (fun () -> ep unknownPrecision)
 
     Assert.Contains("VariationalMessagePassing", (failure (fun () -> ep unknownPrecision)).Mend)
 
-    let positive =
+    let wave =
         prob {
             let! x = normal
-            do! L.Factor(L.LogNormalCdf x)
+            do! L.Factor(L.Sin x)
             return x
         }
 
-    refuses "The factor of \"factor 1\" has no variational message: it is not conjugate to what it reads." (fun () -> vmp positive)
-    Assert.Contains("ExpectationPropagation", (failure (fun () -> vmp positive)).Mend)
+    refuses "The factor of \"factor 1\" has no variational message: it is not conjugate to what it reads." (fun () -> vmp wave)
+    Assert.Contains("ExpectationPropagation", (failure (fun () -> vmp wave)).Mend)
     let i = L.PlateIndex("i", 2)
 
     let difference =
         prob {
             let! x = L.Plate(i, normal)
             let x = L.Stack(x.Value, i)
-            do! L.Observe("y", L.Normal(L.Element(x, 0) - L.Element(x, 1), 1.0), scalar 0.3)
+            do! L.Factor(L.Select(L.Less(L.Element(x, 0), L.Element(x, 1)), 0.0, Build.scalar DType.F32 Double.NegativeInfinity))
             return x
         }
 
-    refuses
-        "The factor of \"y\" has no variational message: it reads several elements of \"i/x\" at once, which are updated together."
-        (fun () -> vmp difference)
+    refuses "The factor of \"factor 1\" has no variational message: it limits more than one element of a site in its own plates." (fun () ->
+        vmp difference)
+
+    Assert.Contains("Draw what it limits as a site beside it", (failure (fun () -> vmp difference)).Mend)
 
 [<Fact>]
 let ``Settings and questions out of range are refused`` () =

@@ -93,3 +93,74 @@ let ``A tournament compiles to the interpreter's answers, with the same bits on 
     // what is left of the residual falls
     let residuals = runs.Head["residuals"]
     Assert.True(Array.last residuals < 0.1 * residuals[1])
+
+/// Two groups of points in the plane.
+let private groups =
+    let random = Random 3
+
+    let normal () =
+        sqrt (-2.0 * log (random.NextDouble())) * cos (2.0 * Math.PI * random.NextDouble())
+
+    [
+        for n in 0..299 do
+            let side = if n % 3 = 0 then 1000.0 else 1006.0
+            side + normal ()
+            0.5 * side + normal ()
+    ]
+
+let private mixture =
+    let k, i = L.PlateIndex("component", 2), L.PlateIndex("i", 300)
+    let seen = L.Unstack(tensor [ 300; 2 ] groups, i)
+
+    let program =
+        prob {
+            let! weights = L.Sample("weights", L.Dirichlet(vector [ 1.0; 1.0 ]))
+            let! mean = L.Plate(k, L.Sample("mean", L.Normal(vector [ 1000.0; 500.0 ], vector [ 10.0; 10.0 ])))
+            let! precision = L.Plate(k, L.Sample("precision", L.Gamma(scalar 1.0, scalar 1.0)))
+            let at (x: Plated<Tensor>) z = L.Gather(L.Stack(x.Value, k), z)
+
+            return!
+                L.Plate(
+                    i,
+                    prob {
+                        let! z = L.Sample("z", L.Categorical(L.Log weights))
+                        let deviation = L.Fill(1.0 / L.Sqrt(at precision z), 2)
+                        do! L.Observe("y", L.Normal(at mean z, deviation), seen)
+                        return z
+                    }
+                )
+        }
+
+    build "mixture" (fun b ->
+        let found = ApproximatePosterior.passVariationally (VariationalMessagePassing(Sweeps = 40)) program
+        b.Output("mean", (found.Marginal "component/mean").Mean)
+        b.Output("precision", (found.Marginal "component/precision").Mean)
+        b.Output("weights", (found.Marginal "weights").Mean)
+        b.Output("z", (found.Marginal "i/z").Mean)
+        b.Output("evidence", found.LogEvidence)
+        b.Output("converged", found.Converged))
+
+[<Fact>]
+let ``A mixture far from 0 compiles to the interpreter's answers in single precision, with the same bits on any number of threads`` () =
+    let expected = interpret [] [] mixture
+
+    let runs =
+        [
+            for threads in [ 1; 2; 7 ] do
+                use engine = new Engine(EngineOptions(Threads = threads, Cache = false))
+                execute engine [] mixture
+        ]
+
+    for other in runs.Tail do
+        for KeyValue(name, values) in runs.Head do
+            Assert.Equal<int64[]>(Array.map BitConverter.DoubleToInt64Bits values, Array.map BitConverter.DoubleToInt64Bits other[name])
+
+    for name, tolerance in [ "mean", 2e-2; "precision", 1e-2; "weights", 1e-3; "z", 2e-2; "evidence", 0.5 ] do
+        Array.iter2 (fun (a: double) (b: double) -> Assert.Equal(a, b, (tolerance: double))) expected[name] runs.Head[name]
+
+    Assert.Equal(1.0, runs.Head["converged"][0])
+    let z = runs.Head["z"]
+    let first = z[0]
+    // every third point is of one group; the groups touch
+    Assert.InRange(z |> Array.filter (fun p -> abs (p - first) < 0.5) |> Array.length, 98, 102)
+    close [ 1.0 ] [| round runs.Head["precision"].[0] |]
