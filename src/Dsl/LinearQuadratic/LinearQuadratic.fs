@@ -43,12 +43,10 @@ type LinearQuadraticProgram =
 module LinearQuadratic =
     let private double' x = Build.convert DType.F64 x
 
-    let internal jacobian (y: Tensor) (x: Tensor) : Tensor = Calculus.jacobian [||] y x
-
     /// The quadratic form in (x, 1) that a scalar has at x = 0: [[H, g], [gᵀ, 2c]].
     let internal form (y: Tensor) (x: Tensor) : Tensor =
         let gradient = (Calculus.gradient y [| x |])[0]
-        let hessian = double' (jacobian gradient x)
+        let hessian = double' (Calculus.jacobian [||] gradient x)
         let g = double' gradient
 
         Matrices.below
@@ -105,8 +103,8 @@ module LinearQuadratic =
         let noise = point b "observation noise" (GaussianDraws.count "observation" mdp.Name program)
         let seen, trace = GaussianDraws.apply noise program
         let y = Matrices.vector seen |> Build.convert DType.F32
-        let factor = double' (jacobian y noise)
-        b.Output("observation", Matrices.beside [ double' (jacobian y state); Matrices.column (double' y) ])
+        let factor = double' (Calculus.jacobian [||] y noise)
+        b.Output("observation", Matrices.beside [ double' (Calculus.jacobian [||] y state); Matrices.column (double' y) ])
         b.Output("observationNoise", Matrices.productByTransposed factor factor)
         y.Count, trace
 
@@ -114,7 +112,7 @@ module LinearQuadratic =
         let noise = point b "start noise" (GaussianDraws.count "start" mdp.Name start)
         let state, trace = GaussianDraws.apply noise start
         let s = Flat.ofRecord mdp.StateSpace state
-        let factor = double' (jacobian s noise)
+        let factor = double' (Calculus.jacobian [||] s noise)
         b.Output("start", double' s)
         b.Output("startCovariance", Matrices.productByTransposed factor factor)
         trace
@@ -160,7 +158,7 @@ module LinearQuadratic =
             requireStationary mdp.Name time [ next; reward ]
 
         let over x = if horizon = 0 then x else Structure.stack steps x
-        b.Output("dynamics", over (extended n (double' next) (double' (jacobian next all))))
+        b.Output("dynamics", over (extended n (double' next) (double' (Calculus.jacobian [||] next all))))
         b.Output("reward", over (reordered n m (form reward both)))
 
         mdp.TerminalValue
