@@ -58,7 +58,7 @@ public sealed class MessageTests : IDisposable
         using var mixture = engine.Compile("mixture", Input("seen", 6), y =>
         {
             ApproximatePosterior found = Groups(y).Approximate(new VariationalMessagePassing());
-            return (found.Marginal("group/mean").Mean, found.Marginal("i/z").Parameter("probabilities"), found.Converged);
+            return (found.Marginal("component/mean").Mean, found.Marginal("i/z").Parameter("probabilities"), found.Converged);
         });
         float[] numbers = mixture.Run(seen.Select(y => (float)y).ToArray()).ToArray();
         Assert.Equal([-2.0, 2.2], numbers[..2].Order().Select(m => Math.Round(m, 1)));
@@ -66,7 +66,7 @@ public sealed class MessageTests : IDisposable
         Assert.Equal(1, numbers[14]);
 
         double[] own = Function.Evaluate(
-            Input("seen", 6), y => Groups(y).Approximate(new VariationalMessagePassing()).Marginal("group/mean").Mean, seen);
+            Input("seen", 6), y => Groups(y).Approximate(new VariationalMessagePassing()).Marginal("component/mean").Mean, seen);
         Assert.Equal(own, Function.Evaluate(Input("seen", 6), y => FSharpMessages.groupMeans(y), seen));
     }
 
@@ -111,13 +111,13 @@ public sealed class MessageTests : IDisposable
 
     private static Prob<Tensor> Groups(Tensor seen)
     {
-        FreeIndex group = PlateIndex("group", 2), place = PlateIndex("i", seen.Count);
+        FreeIndex component = PlateIndex("component", 2), place = PlateIndex("i", seen.Count);
         return from weights in Sample("weights", Dirichlet(Ones(2)))
-               from mean in Plate(group, Sample("mean", Normal(0, 3)))
+               from mean in Plate(component, Sample("mean", Normal(0, 3)))
                from chosen in Plate(
                    place,
                    from z in Sample("z", Categorical(Log(weights)))
-                   select z.Observed("y", Normal(Gather(Stack(mean.Value, group), z), 0.8), Unstack(seen, place)))
+                   select z.Observed("y", Normal(Gather(Stack(mean.Value, component), z), 0.8), Unstack(seen, place)))
                select weights;
     }
 
