@@ -11,6 +11,7 @@ let main arguments =
             Balance = (fun method engine -> (Mdp.optimal 0.1 (CartPole.upright CartPole.cart)).Solve(engine, method)),
             Observe = (fun method engine -> (Mdp.optimal 0.1 (CartPole.upright CartPole.watched)).Solve(engine, method)),
             SwingUp = (fun method engine -> (Mdp.optimal 0.1 CartPole.cart).Solve(engine, method)),
+            Graph = (fun horizon -> ModelGraph.ofMdp horizon CartPole.watched),
             Environment = fun engine -> CartPole.watched.Environment(engine)
         )
     )

@@ -7,9 +7,6 @@ namespace Inference.Examples.CartLqr;
 /// <summary>The program around the cart: balances it, swings it up, and shows how.</summary>
 public static class CartLqrTerminal
 {
-    private const string Description =
-        "Balances a cart's pole by LQR and LQG, linearised about upright, and swings it up by iterative LQR.";
-
     /// <summary>Runs the program.</summary>
     /// <param name="arguments">The command line.</param>
     /// <param name="twin">The cart.</param>
@@ -17,48 +14,40 @@ public static class CartLqrTerminal
     public static int Run(string[] arguments, CartLqrTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (CartLqrOptions? options, int exitCode) = CartLqrOptions.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
+        return ExampleProgram.Run(CartLqrOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin, cancellation));
     }
 
     private static void Run(CartLqrOptions options, CartLqrTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         using var engine = new Engine(new EngineOptions { Threads = options.Threads, Precision = Precision.Double });
         Findings found = Findings.Of(options, twin, engine, cancellation);
-        if (!options.NoReport)
+        ExamplePage.Write(options, engine, "cart-lqr", "Cart with a pole", "Balanced by LQR and LQG, swung up by iterative LQR.", twin.Graph(options.Horizon), json =>
         {
-            ExamplePage.Write(options.Out, "cart-lqr", json =>
-            {
-                json.WriteString("seed", options.Seed.ToString(CultureInfo.InvariantCulture));
-                json.WriteNumber("episodes", options.Episodes);
-                json.WriteNumber("threads", engine.Threads);
-                json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
-                WriteFindings(json, found);
-            });
-        }
-
-        if (options.Json)
-        {
-            Console.WriteLine(ExamplePage.JsonOf(json =>
+            json.WriteNumber("episodes", options.Episodes);
+            WriteFindings(json, found);
+        });
+        ExampleProgram.Conclude(
+            options,
+            json =>
             {
                 json.WriteNumber("seed", options.Seed);
                 json.WriteNumber("episodes", options.Episodes);
                 json.WriteNumber("horizon", options.Horizon);
                 WriteFindings(json, found);
-            }));
-        }
-        else
-        {
-            AnsiConsole.Write(TableOf(options, found));
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"force = −K·(s − upright), K = [{string.Join(", ", found.Gain.Select(k => k.ToString("F3", CultureInfo.InvariantCulture)))}]; the policy's deviation is {found.Deviation:F3} N."));
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"Each step earns {found.Earned:F4}, and {found.EarnedBlind:F4} where velocities are not seen; the plan earns {found.Swing.Returns[^1]:F1} after {found.Swing.Returns.Length - 1} iterations."));
-            Console.WriteLine(options.NoReport ? "" : $"Page: {Path.GetFullPath(options.Out)}");
-        }
+            },
+            () => Tell(options, found));
+    }
+
+    private static void Tell(CartLqrOptions options, Findings found)
+    {
+        AnsiConsole.Write(TableOf(options, found));
+        string gain = string.Join(", ", found.Gain.Select(k => k.ToString("F3", CultureInfo.InvariantCulture)));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"force = −K·(s − upright), K = [{gain}]; the policy's deviation is {found.Deviation:F3} N."));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Each step earns {found.Earned:F4}, and {found.EarnedBlind:F4} where velocities are not seen; the plan earns {found.Swing.Returns[^1]:F1} after {found.Swing.Returns.Length - 1} iterations."));
     }
 
     private static Table TableOf(CartLqrOptions options, Findings found)

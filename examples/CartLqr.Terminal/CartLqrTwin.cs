@@ -23,6 +23,9 @@ public sealed record CartLqrTwin
     /// <summary>A trajectory of the cart itself, which is not linear.</summary>
     public required Func<IterativeLqr, Engine, TrajectorySolution> SwingUp { get; init; }
 
+    /// <summary>The cart's graph over a horizon.</summary>
+    public required Func<int, ModelGraph> Graph { get; init; }
+
     /// <summary>The cart itself, of which position and angle are seen in noise.</summary>
     public required Func<Engine, MdpEnvironment> Environment { get; init; }
 }

@@ -11,6 +11,7 @@ return CartLqrTerminal.Run(args, new CartLqrTwin
     Balance = (method, engine) => cart.LinearisedAt(upright, still).Optimal(temperature: 0.1).Solve(engine, method),
     Observe = (method, engine) => watched.LinearisedAt(upright, still).Optimal(temperature: 0.1).Solve(engine, method),
     SwingUp = (method, engine) => cart.Optimal(temperature: 0.1).Solve(engine, method),
+    Graph = horizon => watched.Graph(horizon),
     Environment = engine => watched.Environment(engine),
 });
 

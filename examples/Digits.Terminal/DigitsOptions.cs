@@ -1,7 +1,7 @@
 namespace Inference.Examples.Digits;
 
 /// <summary>What the command line asks for.</summary>
-internal sealed record DigitsOptions
+internal sealed record DigitsOptions() : ExampleOptions("digits.html")
 {
     /// <summary>The name of the autoencoder.</summary>
     public const string Vae = "vae";
@@ -15,24 +15,18 @@ internal sealed record DigitsOptions
     /// <summary>Passes over the training digits.</summary>
     public int Epochs { get; init; } = 200;
 
-    /// <summary>Decides where parameters start, every draw, and the order of the digits.</summary>
-    public long Seed { get; init; }
-
-    /// <summary>Threads that compute; 0 is one for each core.</summary>
-    public int Threads { get; init; }
-
     /// <summary>A folder with MNIST, or null for the digits that come with the example.</summary>
     public string? Mnist { get; init; }
 
     /// <summary>A checkpoint that is kept and gone on from, or null.</summary>
     public string? Resume { get; init; }
 
-    /// <summary>Where the page goes.</summary>
-    public string Out { get; init; } = "digits.html";
-
-    /// <summary>Write no page.</summary>
-    public bool NoReport { get; init; }
-
-    /// <summary>End with one line of JSON, and show nothing before it.</summary>
-    public bool Json { get; init; }
+    /// <summary>The command line.</summary>
+    public static CommandLine<DigitsOptions> CommandLine => new CommandLine<DigitsOptions>(
+            "Trains a variational autoencoder on handwritten digits, then writes a page about it.",
+            seed: "Decides where parameters start, every draw, and the order of the digits.")
+        .Add("--model", "NAME", "vae, an autoencoder, or cvae, one that knows the label.", o => o.Model, (o, v) => o with { Model = v }, Limit.OneOf(Vae, ConditionalVae))
+        .Add("--epochs", "N", "Passes over the training digits.", o => o.Epochs, (o, v) => o with { Epochs = v }, Limit.AtLeast(1))
+        .Add("--mnist", "FOLDER", "Take MNIST from its four IDX files there, packed or not, instead of the 8×8 digits.", o => o.Mnist, (o, v) => o with { Mnist = v }, Limit.Name)
+        .Add("--resume", "FILE", "Keep a checkpoint in this file, and go on from it if it is there.", o => o.Resume, (o, v) => o with { Resume = v }, Limit.Name);
 }

@@ -3,17 +3,13 @@ namespace Inference.Examples.Digits;
 /// <summary>One self-contained page about a training; it asks nothing of the network.</summary>
 internal static class DigitsPage
 {
-    public static void Write(DigitsOptions options, Gallery gallery, Result result, Engine engine) => ExamplePage.Write(options.Out, "digits", json =>
+    public static void Write(DigitsOptions options, Gallery gallery, Result result, ModelGraph graph, Engine engine) => ExamplePage.Write(options, engine, "digits", "Digits", SummaryOf(options), graph, json =>
     {
         json.WriteString("model", options.Model);
-        json.WriteBoolean("mnist", options.Mnist is not null);
-        json.WriteString("seed", options.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture));
         json.WriteNumber("epochs", options.Epochs);
         json.WriteNumber("test", result.TestNegativeElbo);
         json.WriteNumber("train", result.TrainNegativeElbo);
         json.WriteNumber("seconds", result.Seconds);
-        json.WriteNumber("threads", engine.Threads);
-        json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
         json.WriteNumber("side", (int)Math.Round(Math.Sqrt(gallery.Pixels)));
         json.WriteNumber("latents", gallery.Latents);
         json.WriteNumbers("elbo", gallery.Curve.Select(point => point.Loss));
@@ -32,6 +28,9 @@ internal static class DigitsPage
         json.WriteString("labels", string.Concat(gallery.Mapped.Labels));
         json.WriteBase64String("mapped", Bits(gallery.Mapped.Images));
     });
+
+    private static string SummaryOf(DigitsOptions options) =>
+        $"A {(options.Model == DigitsOptions.Vae ? "" : "conditional ")}variational autoencoder of {(options.Mnist is null ? "8×8 handwritten digits" : "MNIST")}, in black and white.";
 
     private static byte[] Intensities(float[] images) => Array.ConvertAll(images, value => (byte)MathF.Round(255 * value));
 

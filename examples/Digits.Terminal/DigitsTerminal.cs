@@ -3,8 +3,6 @@ namespace Inference.Examples.Digits;
 /// <summary>The program around the autoencoders: trains one, shows how it goes, and writes what was asked for.</summary>
 public static class DigitsTerminal
 {
-    private const string Description = "Trains a variational autoencoder on handwritten digits, then writes a page about it.";
-
     /// <summary>Runs the program.</summary>
     /// <param name="arguments">The command line.</param>
     /// <param name="twin">The models.</param>
@@ -12,13 +10,11 @@ public static class DigitsTerminal
     public static int Run(string[] arguments, DigitsTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (DigitsOptions? options, int exitCode) = DigitsCommand.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
+        return ExampleProgram.Run(DigitsOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin, cancellation));
     }
 
     private static void Run(DigitsOptions options, DigitsTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         (DigitSet training, DigitSet test) = options.Mnist is { } folder ? DigitSet.Mnist(folder) : DigitSet.Small();
 
         // MNIST's sizes are those of Kingma and Welling (2014).

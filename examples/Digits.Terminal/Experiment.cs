@@ -34,11 +34,11 @@ internal static class Experiment<TDatum>
         cancellation.ThrowIfCancellationRequested();
         var result = new Result(
             -fitted.Elbo(Dataset.Rows(test.Rows(isConditional))), -fitted.Elbo(data), time.TotalSeconds, ParameterDigest.Of(fitted.Parameters));
-        if (!options.NoReport)
+        if (options.Page is not null)
         {
-            DigitsPage.Write(options, Gallery.Of(fitted, training, test, isConditional, options.Seed), result, engine);
+            DigitsPage.Write(options, Gallery.Of(fitted, training, test, isConditional, options.Seed), result, model.Model.Graph(), engine);
         }
 
-        Console.WriteLine(options.Json ? Summary.Json(result, options) : Summary.Text(result, options));
+        ExampleProgram.Conclude(options, json => Summary.Write(json, result, options), () => Console.WriteLine(Summary.TextOf(result)));
     }
 }

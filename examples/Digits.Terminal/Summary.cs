@@ -1,19 +1,16 @@
 using System.Globalization;
+using System.Text.Json;
 
 namespace Inference.Examples.Digits;
 
-/// <summary>The training in a few words, or in one line of JSON.</summary>
+/// <summary>The training in a few words, or in a few properties of JSON.</summary>
 internal static class Summary
 {
-    public static string Text(Result result, DigitsOptions options)
-    {
-        string page = options.NoReport ? "" : $"{Environment.NewLine}Page: {Path.GetFullPath(options.Out)}";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"Negative ELBO {result.TestNegativeElbo:F2} nats a test digit, {result.TrainNegativeElbo:F2} a training digit; trained in {result.Seconds:F2} s.{page}");
-    }
+    public static string TextOf(Result result) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"Negative ELBO {result.TestNegativeElbo:F2} nats a test digit, {result.TrainNegativeElbo:F2} a training digit; trained in {result.Seconds:F2} s.");
 
-    public static string Json(Result result, DigitsOptions options) => ExamplePage.JsonOf(json =>
+    public static void Write(Utf8JsonWriter json, Result result, DigitsOptions options)
     {
         json.WriteString("model", options.Model);
         json.WriteNumber("test_negative_elbo", result.TestNegativeElbo);
@@ -22,5 +19,5 @@ internal static class Summary
         json.WriteNumber("seconds", result.Seconds);
         json.WriteNumber("seed", options.Seed);
         json.WriteString("parameters_sha256", result.ParametersSha256);
-    });
+    }
 }

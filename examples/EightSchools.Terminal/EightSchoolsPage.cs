@@ -1,23 +1,19 @@
-using System.Globalization;
-
 namespace Inference.Examples.EightSchools;
 
 /// <summary>What the page shows: the density of each quantity, exact and by family.</summary>
 internal static class EightSchoolsPage
 {
+    private const string Summary = "A hierarchical model, fitted by three families of distributions, beside the exact posterior.";
     private const int Points = 121;
 
     // exact standard deviations to each side of the mean
     private const double Range = 3.5;
 
-    public static void Write(EightSchoolsOptions options, ExactPosterior exact, Approximation[] found, Engine engine) =>
-        ExamplePage.Write(options.Out, "eight-schools", json =>
+    public static void Write(EightSchoolsOptions options, EightSchoolsTwin twin, ExactPosterior exact, Approximation[] found, Engine engine) =>
+        ExamplePage.Write(options, engine, "eight-schools", "Eight schools", Summary, twin.Prior.Graph("eight schools"), json =>
         {
-            json.WriteString("seed", options.Seed.ToString(CultureInfo.InvariantCulture));
             json.WriteNumber("steps", options.Steps);
             json.WriteNumber("evidence", exact.LogEvidence);
-            json.WriteNumber("threads", engine.Threads);
-            json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
             json.WriteNumbers("effects", SchoolData.Effects.Select(v => (double)v));
             json.WriteNumbers("errors", SchoolData.Errors.Select(v => (double)v));
             json.WriteStartArray("families");

@@ -7,9 +7,6 @@ namespace Inference.Examples.EightSchools;
 /// <summary>The program around the model: fits the families, and shows them beside the exact posterior.</summary>
 public static class EightSchoolsTerminal
 {
-    private const string Description =
-        "Fits the hierarchical model of eight schools by three families of distributions, and shows each beside the exact posterior.";
-
     /// <summary>Runs the program.</summary>
     /// <param name="arguments">The command line.</param>
     /// <param name="twin">The model.</param>
@@ -17,31 +14,17 @@ public static class EightSchoolsTerminal
     public static int Run(string[] arguments, EightSchoolsTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (EightSchoolsOptions? options, int exitCode) = EightSchoolsOptions.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
+        return ExampleProgram.Run(EightSchoolsOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin, cancellation));
     }
 
     private static void Run(EightSchoolsOptions options, EightSchoolsTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         ExactPosterior exact = ExactPosterior.Compute();
         Approximation[] found =
             [.. Approximation.Families.Select(pair => Approximation.Fit(options, twin, pair.Family, pair.Name, engine, cancellation))];
-        if (!options.NoReport)
-        {
-            EightSchoolsPage.Write(options, exact, found, engine);
-        }
-
-        if (options.Json)
-        {
-            Console.WriteLine(ExamplePage.JsonOf(json => WriteSummary(json, options, exact, found)));
-        }
-        else
-        {
-            AnsiConsole.Write(TableOf(exact, found));
-            Console.WriteLine(options.NoReport ? "" : $"Page: {Path.GetFullPath(options.Out)}");
-        }
+        EightSchoolsPage.Write(options, twin, exact, found, engine);
+        ExampleProgram.Conclude(options, json => WriteSummary(json, options, exact, found), () => AnsiConsole.Write(TableOf(exact, found)));
     }
 
     private static Table TableOf(ExactPosterior exact, Approximation[] found)

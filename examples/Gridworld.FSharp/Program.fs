@@ -9,6 +9,7 @@ let main arguments =
         arguments,
         GridworldTwin(
             Tabulate = (fun slip engine -> (Gridworld.grid slip).Tabulate engine),
+            Graph = (fun slip horizon -> ModelGraph.ofMdp horizon (Gridworld.grid slip)),
             Features = (fun engine -> (Gridworld.grid 0.0).Features(engine, Gridworld.features)),
             Solve =
                 fun slip temperature semantics method engine ->

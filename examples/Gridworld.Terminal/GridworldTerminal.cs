@@ -9,9 +9,6 @@ public static class GridworldTerminal
 {
     private const int Side = 5;
 
-    private const string Description =
-        "Solves a 5×5 grid world exactly: at several temperatures, in the three senses of planning as inference, and from demonstrations alone.";
-
     /// <summary>Runs the program.</summary>
     /// <param name="arguments">The command line.</param>
     /// <param name="twin">The grid.</param>
@@ -19,73 +16,61 @@ public static class GridworldTerminal
     public static int Run(string[] arguments, GridworldTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (GridworldOptions? options, int exitCode) = GridworldOptions.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
+        return ExampleProgram.Run(GridworldOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin, cancellation));
     }
 
     private static void Run(GridworldOptions options, GridworldTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         using var engine = new Engine(new EngineOptions { Threads = options.Threads, Precision = Precision.Double });
         Findings found = Findings.Of(options, twin, engine, cancellation);
-        if (!options.NoReport)
-        {
-            ExamplePage.Write(options.Out, "gridworld", json =>
-            {
-                json.WriteString("seed", options.Seed.ToString(CultureInfo.InvariantCulture));
-                json.WriteNumber("slip", options.Slip);
-                json.WriteNumber("horizon", options.Horizon);
-                json.WriteNumber("episodes", options.Episodes);
-                json.WriteNumber("threads", engine.Threads);
-                json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
-                WriteFindings(json, found);
-            });
-        }
-
-        if (options.Json)
-        {
-            Console.WriteLine(ExamplePage.JsonOf(json =>
+        ExamplePage.Write(options, engine, "gridworld", "Grid world", "Five by five cells, solved exactly: values as colours, policies as arrows.", twin.Graph(options.Slip, options.Horizon), json =>
+            WriteAll(json, options, found));
+        ExampleProgram.Conclude(
+            options,
+            json =>
             {
                 json.WriteNumber("seed", options.Seed);
-                json.WriteNumber("slip", options.Slip);
-                json.WriteNumber("horizon", options.Horizon);
-                json.WriteNumber("episodes", options.Episodes);
-                WriteFindings(json, found);
-            }));
-        }
-        else
-        {
-            AnsiConsole.Write(TableOf(found));
-            Inverse inverse = found.Inverse;
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"From {options.Episodes} demonstrations: the reward of cells correlates {inverse.Correlation:F3} with the true one; its policy earns {inverse.Share:P1} as much."));
-            Console.WriteLine(options.NoReport ? "" : $"Page: {Path.GetFullPath(options.Out)}");
-        }
+                WriteAll(json, options, found);
+            },
+            () => Tell(options, found));
+    }
+
+    private static void Tell(GridworldOptions options, Findings found)
+    {
+        AnsiConsole.Write(TableOf(found));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"From {options.Episodes} demonstrations: the reward of cells correlates {found.Inverse.Correlation:F3} with the true one; its policy earns {found.Inverse.Share:P1} as much."));
     }
 
     private static Table TableOf(Findings found)
     {
-        var table = new Table { Border = TableBorder.Rounded };
-        table.AddColumn("V of the top row");
+        // Eighty columns hold it.
+        static TableColumn Number(string name) => new TableColumn(name).RightAligned().NoWrap().PadLeft(0);
+
+        var table = new Table { Border = TableBorder.Horizontal };
+        table.AddColumn(new TableColumn("V of the top row").NoWrap().PadLeft(0));
         for (int column = 0; column < Side; column++)
         {
-            table.AddColumn(new TableColumn($"{column}").RightAligned());
+            table.AddColumn(Number($"{column}"));
         }
 
-        table.AddColumn(new TableColumn("return").RightAligned());
-        table.AddColumn(new TableColumn("error at most").RightAligned());
+        table.AddColumn(Number("return"));
+        table.AddColumn(Number("error ≤"));
         foreach (Map map in found.Temperatures.Concat(found.Semantics))
         {
-            string[] numbers = [.. map.Values.Take(Side).Append(map.Return).Select(v => v.ToString("F4", CultureInfo.InvariantCulture))];
-            table.AddRow([map.Name, .. numbers, map.ErrorBound?.ToString("E0", CultureInfo.InvariantCulture) ?? "none"]);
+            string[] numbers = [.. map.Values.Take(Side).Append(map.Return).Select(v => v.ToString("F3", CultureInfo.InvariantCulture))];
+            table.AddRow([map.Name, .. numbers, map.ErrorBound?.ToString("0E+0", CultureInfo.InvariantCulture) ?? "none"]);
         }
 
         return table;
     }
 
-    private static void WriteFindings(Utf8JsonWriter json, Findings found)
+    private static void WriteAll(Utf8JsonWriter json, GridworldOptions options, Findings found)
     {
+        json.WriteNumber("slip", options.Slip);
+        json.WriteNumber("horizon", options.Horizon);
+        json.WriteNumber("episodes", options.Episodes);
         WriteMaps(json, "temperatures", found.Temperatures);
         WriteMaps(json, "semantics", found.Semantics);
         json.WriteStartObject("inverse");

@@ -15,6 +15,9 @@ public sealed record GridworldTwin
     /// <summary>The grid as tables, by the probability that the wind turns a move.</summary>
     public required Func<double, Engine, FiniteMdp> Tabulate { get; init; }
 
+    /// <summary>The grid's graph, by that probability and a horizon.</summary>
+    public required Func<double, int, ModelGraph> Graph { get; init; }
+
     /// <summary>What a reward is looked for in: an indicator of each cell, and one of moves off the grid.</summary>
     public required Func<Engine, double[]> Features { get; init; }
 

@@ -5,6 +5,7 @@ using static Inference.Language;
 return GridworldTerminal.Run(args, new GridworldTwin
 {
     Tabulate = (slip, engine) => Grid(slip).Tabulate(engine),
+    Graph = (slip, horizon) => Grid(slip).Graph(horizon),
     Features = engine => Grid(slip: 0).Features(engine, Features),
     Solve = (slip, temperature, semantics, method, engine) => Grid(slip).Optimal(temperature, semantics).Solve(engine, method),
 });

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Inference.Examples.LatentPendulum;
@@ -6,12 +5,12 @@ namespace Inference.Examples.LatentPendulum;
 /// <summary>What the page shows: what was observed beside what was imagined.</summary>
 internal static class LatentPendulumPage
 {
+    private const string Summary = "A recurrent state-space model of a pendulum whose velocity is not seen.";
     private const int Shown = 6;
 
-    public static void Write(LatentPendulumOptions options, Predictions predictions, Result result, Fitted fitted, Engine engine) =>
-        ExamplePage.Write(options.Out, "latent-pendulum", json =>
+    public static void Write(LatentPendulumOptions options, Predictions predictions, Result result, Fitted fitted, ModelGraph graph, Engine engine) =>
+        ExamplePage.Write(options, engine, "latent-pendulum", "Latent pendulum", Summary, graph, json =>
         {
-            json.WriteString("seed", options.Seed.ToString(CultureInfo.InvariantCulture));
             json.WriteNumber("epochs", options.Epochs);
             json.WriteNumber("recordings", options.Recordings);
             json.WriteNumber("width", options.Width);
@@ -20,8 +19,6 @@ internal static class LatentPendulumPage
             json.WriteNumber("testRecordings", predictions.Test.Count);
             json.WriteNumber("elbo", result.TestElbo);
             json.WriteNumber("seconds", result.Seconds);
-            json.WriteNumber("threads", engine.Threads);
-            json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
             json.WriteNumbers("learning", fitted.History.Select(point => point.Training[0]));
             json.WriteNumbers("stateSpace", result.Scores.StateSpace);
             json.WriteNumbers("feedForward", result.Scores.FeedForward);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Spectre.Console;
 
 namespace Inference.Examples.LatentPendulum;
@@ -14,9 +15,6 @@ internal sealed record Result(
 /// <summary>The program around the model: trains it, lets it imagine, and compares what it imagines with its rivals' predictions.</summary>
 public static class LatentPendulumTerminal
 {
-    private const string Description =
-        "Trains a recurrent state-space model on recordings of a pendulum whose velocity is not seen, then lets it imagine 30 steps after 10.";
-
     private const int BatchSize = 50;
     private const int TestRecordings = 100;
     private const int EpochsOfCheckpoint = 10;
@@ -28,13 +26,11 @@ public static class LatentPendulumTerminal
     public static int Run(string[] arguments, Func<StateSpaceSizes, LatentPendulumTwin> twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (LatentPendulumOptions? options, int exitCode) = LatentPendulumOptions.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin(options.Sizes), cancellation));
+        return ExampleProgram.Run(LatentPendulumOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin(options.Sizes), cancellation));
     }
 
     private static void Run(LatentPendulumOptions options, LatentPendulumTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         (Recordings training, Recordings test) = Recordings.Draw(options.Recordings, TestRecordings, options.Seed, engine);
         var fit = new FitOptions { Epochs = options.Epochs, BatchSize = Math.Min(BatchSize, options.Recordings), Seed = options.Seed };
@@ -57,22 +53,11 @@ public static class LatentPendulumTerminal
         Predictions predictions = Predictions.Of(twin, model.Fitted, rival, feedForward, test, options.Seed, engine);
         var result = new Result(
             model.Elbo(test.Dataset, draws: 4, options.Seed), time.TotalSeconds, ParameterDigest.Of(model.Parameters), predictions.Scores());
-        if (!options.NoReport)
-        {
-            LatentPendulumPage.Write(options, predictions, result, model.Fitted, engine);
-        }
-
-        if (options.Json)
-        {
-            Console.WriteLine(SummaryOf(options, result));
-        }
-        else
-        {
-            Tell(options, result);
-        }
+        LatentPendulumPage.Write(options, predictions, result, model.Fitted, twin.Model.Model.Graph(), engine);
+        ExampleProgram.Conclude(options, json => WriteSummary(json, options, result), () => Tell(result));
     }
 
-    private static string SummaryOf(LatentPendulumOptions options, Result result) => ExamplePage.JsonOf(json =>
+    private static void WriteSummary(Utf8JsonWriter json, LatentPendulumOptions options, Result result)
     {
         json.WriteNumber("epochs", options.Epochs);
         json.WriteNumber("seed", options.Seed);
@@ -82,9 +67,9 @@ public static class LatentPendulumTerminal
         json.WriteNumber("last_value", result.Scores.LastValue.Average());
         json.WriteNumber("seconds", result.Seconds);
         json.WriteString("parameters_sha256", result.ParametersSha256);
-    });
+    }
 
-    private static void Tell(LatentPendulumOptions options, Result result)
+    private static void Tell(Result result)
     {
         static string Nats(double value) => value.ToString("F3", CultureInfo.InvariantCulture);
 
@@ -103,8 +88,7 @@ public static class LatentPendulumTerminal
         Row("feed-forward network", result.Scores.FeedForward);
         Row("last value", result.Scores.LastValue);
         AnsiConsole.Write(table);
-        string page = options.NoReport ? "" : $"{Environment.NewLine}Page: {Path.GetFullPath(options.Out)}";
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"ELBO {result.TestElbo:F2} nats a test recording; trained in {result.Seconds:F1} s.{page}"));
+            CultureInfo.InvariantCulture, $"ELBO {result.TestElbo:F2} nats a test recording; trained in {result.Seconds:F1} s."));
     }
 }

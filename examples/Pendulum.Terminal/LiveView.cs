@@ -28,11 +28,6 @@ internal static class LiveView
         {
             Console.WriteLine($"Trace: {Path.GetFullPath(trace)}");
         }
-
-        if (!options.NoReport)
-        {
-            Console.WriteLine($"Report: {Path.GetFullPath(options.Out)}");
-        }
     }
 
     /// <summary>An angle within a half turn of upright, in degrees.</summary>

@@ -5,7 +5,7 @@ namespace Inference.Examples.Pendulum;
 /// <summary>What the report says beyond what every report says.</summary>
 internal static class PendulumReport
 {
-    public static void Write(PendulumOptions options, Episode episode, ModelGraph graph) => episode.Report(options.Out, new EpisodeReport
+    public static void Write(string page, PendulumOptions options, Episode episode, ModelGraph graph) => episode.Report(page, new EpisodeReport
     {
         Title = "Pendulum",
         Summary = options.RandomStart

@@ -5,8 +5,6 @@ namespace Inference.Examples.Pendulum;
 /// <summary>The program around the pendulum: swings it up, shows the episode, and writes what was asked for.</summary>
 public static class PendulumTerminal
 {
-    private const string Description = "Swings up Gymnasium's Pendulum-v1 by path-integral control, from hanging still.";
-
     private static readonly float[] HangingStill = [MathF.PI, 0];
 
     /// <summary>Runs the program.</summary>
@@ -16,13 +14,11 @@ public static class PendulumTerminal
     public static int Run(string[] arguments, PendulumTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (PendulumOptions? options, int exitCode) = PendulumCommand.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
+        return ExampleProgram.Run(PendulumOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin, cancellation));
     }
 
     private static void Run(PendulumOptions options, PendulumTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         ExampleProgram.RequireWritable(options.Trace);
         long start = Stopwatch.GetTimestamp();
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
@@ -42,14 +38,10 @@ public static class PendulumTerminal
         Episode episode = options.Json ? Simulate(null) : LiveView.Show(options, Simulate, cancellation);
         double firstActionSeconds = SinceProcessStart(episode.FirstAction!.Value);
         Write(options, episode, twin);
-        if (options.Json)
-        {
-            Console.WriteLine(Summary.Of(episode, options, compileSeconds, firstActionSeconds));
-        }
-        else
-        {
-            LiveView.Conclude(options, episode, compileSeconds, firstActionSeconds);
-        }
+        ExampleProgram.Conclude(
+            options,
+            json => Summary.Write(json, episode, options, compileSeconds, firstActionSeconds),
+            () => LiveView.Conclude(options, episode, compileSeconds, firstActionSeconds));
     }
 
     private static void Write(PendulumOptions options, Episode episode, PendulumTwin twin)
@@ -59,9 +51,9 @@ public static class PendulumTerminal
             episode.WriteTrace(trace);
         }
 
-        if (!options.NoReport)
+        if (options.Page is { } page)
         {
-            PendulumReport.Write(options, episode, twin.Graph(options.Horizon));
+            PendulumReport.Write(page, options, episode, twin.Graph(options.Horizon));
         }
     }
 

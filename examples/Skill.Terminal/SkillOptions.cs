@@ -1,10 +1,7 @@
-using System.CommandLine;
-using static Inference.Examples.Options;
-
 namespace Inference.Examples.Skill;
 
 /// <summary>What the command line asks for.</summary>
-internal sealed record SkillOptions
+internal sealed record SkillOptions() : ExampleOptions("skill.html")
 {
     /// <summary>A file of matches; empty: they are drawn.</summary>
     public string File { get; init; } = "";
@@ -24,55 +21,14 @@ internal sealed record SkillOptions
     /// <summary>The share of the old messages.</summary>
     public double Damping { get; init; } = 0.1;
 
-    /// <summary>Decides skills and matches that are drawn.</summary>
-    public long Seed { get; init; }
-
-    /// <summary>Threads that compute; 0 is one for each core.</summary>
-    public int Threads { get; init; }
-
-    /// <summary>Where the page goes.</summary>
-    public string Out { get; init; } = "skill.html";
-
-    /// <summary>Write no page.</summary>
-    public bool NoReport { get; init; }
-
-    /// <summary>End with one line of JSON, and show nothing before it.</summary>
-    public bool Json { get; init; }
-
-    /// <summary>What the arguments ask for, or the exit code where they ask for help or for something that does not exist.</summary>
-    public static (SkillOptions? Options, int ExitCode) Parse(string description, string[] arguments)
-    {
-        var defaults = new SkillOptions();
-        Option<string> file = New(
-            "--file", "CSV", "Matches, one a row: a player, another, and 1, 0.5 or 0 for a win of the first, a draw, a win of the other.", defaults.File, NotEmpty);
-        Option<int> players = New("--players", "N", "Players, where matches are drawn.", defaults.Players, AtLeast(2));
-        Option<int> matches = New("--matches", "N", "Matches, where they are drawn.", defaults.Matches, AtLeast(2));
-        Option<double> held = New("--held", "SHARE", "The share of matches, the last, that are predicted and not learnt from.", defaults.Held, Probability);
-        Option<int> sweeps = New("--sweeps", "N", "At most so many sweeps.", defaults.Sweeps, AtLeast(1));
-        Option<double> damping = New("--damping", "SHARE", "The share of the old messages, below 1.", defaults.Damping, Probability);
-        Option<long> seed = New("--seed", "N", "Decides skills and matches that are drawn.", defaults.Seed);
-        Option<int> threads = New(
-            "--threads", "N", "Threads that compute; 0 is one for each core.", defaults.Threads, Between(0, Engine.MaximumThreads));
-        Option<string> page = New("--out", "FILE", "Where the page goes.", defaults.Out, NotEmpty);
-        Option<bool> noReport = Flag("--no-report", "Write no page.");
-        Option<bool> json = Flag("--json", "End with one line of JSON, and show nothing before it.");
-        return Options.Parse(
-            description,
-            arguments,
-            parsed => new SkillOptions
-            {
-                File = parsed.GetValue(file)!,
-                Players = parsed.GetValue(players),
-                Matches = parsed.GetValue(matches),
-                Held = parsed.GetValue(held),
-                Sweeps = parsed.GetValue(sweeps),
-                Damping = parsed.GetValue(damping),
-                Seed = parsed.GetValue(seed),
-                Threads = parsed.GetValue(threads),
-                Out = parsed.GetValue(page)!,
-                NoReport = parsed.GetValue(noReport),
-                Json = parsed.GetValue(json),
-            },
-            file, players, matches, held, sweeps, damping, seed, threads, page, noReport, json);
-    }
+    /// <summary>The command line.</summary>
+    public static CommandLine<SkillOptions> CommandLine => new CommandLine<SkillOptions>(
+            "Ranks players from the results of their matches, draws included, by expectation propagation (TrueSkill).",
+            seed: "Decides skills and matches that are drawn.")
+        .Add("--file", "CSV", "Matches, one a row: a player, another, and 1, 0.5 or 0 for a win of the first, a draw, a win of the other.", o => o.File, (o, v) => o with { File = v }, Limit.Name)
+        .Add("--players", "N", "Players, where matches are drawn.", o => o.Players, (o, v) => o with { Players = v }, Limit.AtLeast(2))
+        .Add("--matches", "N", "Matches, where they are drawn.", o => o.Matches, (o, v) => o with { Matches = v }, Limit.AtLeast(2))
+        .Add("--held", "SHARE", "The share of matches, the last, that are predicted and not learnt from.", o => o.Held, (o, v) => o with { Held = v }, Limit.Probability)
+        .Add("--sweeps", "N", "At most so many sweeps.", o => o.Sweeps, (o, v) => o with { Sweeps = v }, Limit.AtLeast(1))
+        .Add("--damping", "SHARE", "The share of the old messages, below 1.", o => o.Damping, (o, v) => o with { Damping = v }, Limit.BelowOne);
 }

@@ -9,8 +9,6 @@ public static class SkillTerminal
 {
     private const int Shown = 10;
 
-    private const string Description = "Ranks players from the results of their matches, draws included, by expectation propagation (TrueSkill).";
-
     /// <summary>Runs the program.</summary>
     /// <param name="arguments">The command line.</param>
     /// <param name="twin">The model.</param>
@@ -18,31 +16,27 @@ public static class SkillTerminal
     public static int Run(string[] arguments, SkillTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (SkillOptions? options, int exitCode) = SkillOptions.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(_ => Run(options, twin));
+        return ExampleProgram.Run(SkillOptions.CommandLine, arguments, (options, _) => Run(options, twin));
     }
 
     private static void Run(SkillOptions options, SkillTwin twin)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         Findings found = Findings.Of(options, twin, engine);
-        if (!options.NoReport)
-        {
-            ExamplePage.Write(options.Out, "skill", json =>
+        ExamplePage.Write(
+            options, engine, "skill", "Skills of players", "Ranked from the results of their matches, by expectation propagation.", twin.Graph(found.Tournament.Matches.Length, found.Tournament.Names.Length), json => Write(json, options, found));
+        ExampleProgram.Conclude(
+            options,
+            json =>
             {
-                json.WriteNumber("threads", engine.Threads);
-                json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
+                json.WriteNumber("seed", options.Seed);
                 Write(json, options, found);
-            });
-        }
+            },
+            () => Tell(found));
+    }
 
-        if (options.Json)
-        {
-            Console.WriteLine(ExamplePage.JsonOf(json => Write(json, options, found)));
-            return;
-        }
-
+    private static void Tell(Findings found)
+    {
         AnsiConsole.Write(TableOf(found));
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
@@ -52,8 +46,6 @@ public static class SkillTerminal
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"Held matches: {loss:F3} nats each; by the share of draws alone {found.BaseLogLoss:F3}."));
         }
-
-        Console.WriteLine(options.NoReport ? "" : $"Page: {Path.GetFullPath(options.Out)}");
     }
 
     private static Table TableOf(Findings found)
@@ -76,7 +68,6 @@ public static class SkillTerminal
 
     private static void Write(Utf8JsonWriter json, SkillOptions options, Findings found)
     {
-        json.WriteNumber("seed", options.Seed);
         json.WriteNumber("matches", found.Tournament.Matches.Length);
         json.WriteNumber("draws", found.Tournament.Matches.Count(m => m.Drawn));
         json.WriteNumber("damping", options.Damping);

@@ -24,4 +24,7 @@ public sealed record SkillTwin
     /// players, to the posterior of the site <c>player/skill</c>.
     /// </summary>
     public required Func<Tensor, int, ExpectationPropagation, ApproximatePosterior> Rate { get; init; }
+
+    /// <summary>The model's graph, by the numbers of matches and of players.</summary>
+    public required Func<int, int, ModelGraph> Graph { get; init; }
 }

@@ -5,6 +5,7 @@ using static Inference.Language;
 return SkillTerminal.Run(args, new SkillTwin
 {
     Rate = (matches, players, method) => Tournament(matches, players).Approximate(method),
+    Graph = (matches, players) => Tournament(Zeros(matches, 3), players).Graph("skill"),
 });
 
 // Herbrich, Minka and Graepel, "TrueSkill: a Bayesian skill rating system", 2006: skills are Gaussian, performances scatter around them, and the larger

@@ -1,36 +1,54 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 
 namespace Inference.Examples;
 
 /// <summary>One self-contained page about a run; it asks nothing of the network.</summary>
-public static partial class ExamplePage
+public static class ExamplePage
 {
     /// <summary>
-    /// Writes a page from the resources <c>name.html</c>, <c>name.css</c> and <c>name.js</c> of the caller's assembly, whose places
-    /// <c>{{style}}</c>, <c>{{script}}</c> and <c>{{data}}</c> are filled in. What all pages share stands before the caller's own style and script.
+    /// Writes a page, where one is wanted, from the resources <c>name.html</c>, <c>name.css</c> and <c>name.js</c> of the caller's assembly. What all pages of
+    /// examples share stands before the caller's own style and script; the seed, threads and instruction set before its own data.
     /// </summary>
-    /// <param name="path">The file.</param>
+    /// <param name="options">Where the page goes.</param>
+    /// <param name="engine">The machine that the run was on.</param>
     /// <param name="name">Of the resources.</param>
+    /// <param name="title">The page's title.</param>
+    /// <param name="summary">A sentence about it.</param>
+    /// <param name="graph">Of the model.</param>
     /// <param name="data">Writes the properties of an object, the page's data.</param>
-    public static void Write(string path, string name, Action<Utf8JsonWriter> data)
+    public static void Write(
+        ExampleOptions options, Engine engine, string name, string title, string summary, ModelGraph graph, Action<Utf8JsonWriter> data)
     {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(data);
-        Assembly own = Assembly.GetCallingAssembly(), shared = typeof(ExamplePage).Assembly;
+        if (options.Page is null)
+        {
+            return;
+        }
 
-        // All places are filled in one pass: what is filled in may hold what looks like one.
-        string page = Place().Replace(
-            Resource(own, $"{name}.html"),
-            place => place.Groups[1].Value switch
+        Assembly own = Assembly.GetCallingAssembly(), shared = typeof(ExamplePage).Assembly;
+        var page = new ReportFrame
+        {
+            Title = title,
+            Summary = summary,
+            Content = Resource(own, $"{name}.html"),
+            Graph = graph,
+            Style = Resource(shared, "page.css") + Resource(own, $"{name}.css"),
+            Script = Resource(shared, "page.js") + Resource(own, $"{name}.js"),
+            Data = JsonOf(json =>
             {
-                "style" => (Resource(shared, "page.css") + Resource(own, $"{name}.css")).TrimEnd(),
-                "script" => (Resource(shared, "page.js") + Resource(own, $"{name}.js")).TrimEnd(),
-                "data" => JsonOf(data),
-                _ => throw new InvalidOperationException($"The page has an unknown place, {place.Value}."),
-            });
-        File.WriteAllText(path, page, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+                // As text: a script's numbers hold 53 bits.
+                json.WriteString("seed", options.Seed.ToString(CultureInfo.InvariantCulture));
+                json.WriteNumber("threads", engine.Threads);
+                json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
+                data(json);
+            }),
+        };
+        File.WriteAllText(options.Page, page.ToHtml(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
     }
 
     /// <summary>An object on one line. <c>&lt;</c>, <c>&gt;</c> and <c>&amp;</c> are escaped: no text can end a script element.</summary>
@@ -69,7 +87,4 @@ public static partial class ExamplePage
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
-
-    [GeneratedRegex(@"\{\{(\w+)\}\}")]
-    private static partial Regex Place();
 }

@@ -9,9 +9,6 @@ public static class UmbrellaTerminal
 {
     private const int DrawsShown = 8;
 
-    private const string Description =
-        "Infers the weather of days from the umbrellas alone, exactly: filtered, smoothed, likeliest and drawn; and learns how the weather goes.";
-
     private static readonly string[] Names = ["weather stays", "umbrella in rain", "umbrella without"];
 
     /// <summary>Runs the program.</summary>
@@ -21,49 +18,38 @@ public static class UmbrellaTerminal
     public static int Run(string[] arguments, UmbrellaTwin twin)
     {
         ArgumentNullException.ThrowIfNull(twin);
-        (UmbrellaOptions? options, int exitCode) = UmbrellaOptions.Parse(Description, arguments);
-        return options is null ? exitCode : ExampleProgram.Run(cancellation => Run(options, twin, cancellation));
+        return ExampleProgram.Run(UmbrellaOptions.CommandLine, arguments, (options, cancellation) => Run(options, twin, cancellation));
     }
 
     private static void Run(UmbrellaOptions options, UmbrellaTwin twin, CancellationToken cancellation)
     {
-        ExampleProgram.RequireWritable(options.NoReport ? null : options.Out);
         using var engine = new Engine(new EngineOptions { Threads = options.Threads });
         Findings found = Findings.Of(options, twin, engine, cancellation);
-        if (!options.NoReport)
+        ExamplePage.Write(options, engine, "umbrella", "Umbrella world", "The weather of days, inferred from the umbrellas alone, exactly.", twin.Graph(options.Days), json =>
         {
-            ExamplePage.Write(options.Out, "umbrella", json =>
+            json.WriteNumber("draw_count", options.Draws);
+            WriteFindings(json, found);
+            WriteCourse(json, found.Learnt);
+            json.WriteStartArray("draws");
+            foreach (double[] draw in found.Shown.Draws.Take(DrawsShown))
             {
-                json.WriteString("seed", options.Seed.ToString(CultureInfo.InvariantCulture));
-                json.WriteNumber("threads", engine.Threads);
-                json.WriteString("instructionSet", Machine.NameOf(engine.InstructionSet));
-                json.WriteNumber("draw_count", options.Draws);
-                WriteFindings(json, found);
-                WriteCourse(json, found.Learnt);
-                json.WriteStartArray("draws");
-                foreach (double[] draw in found.Shown.Draws.Take(DrawsShown))
-                {
-                    json.WriteStringValue(string.Concat(draw.Select(rain => rain > 0.5 ? '1' : '0')));
-                }
+                json.WriteStringValue(string.Concat(draw.Select(rain => rain > 0.5 ? '1' : '0')));
+            }
 
-                json.WriteEndArray();
-            });
-        }
-
-        if (options.Json)
-        {
-            Console.WriteLine(ExamplePage.JsonOf(json =>
+            json.WriteEndArray();
+        });
+        ExampleProgram.Conclude(
+            options,
+            json =>
             {
                 json.WriteNumber("seed", options.Seed);
                 WriteFindings(json, found);
-            }));
-        }
-        else
-        {
-            AnsiConsole.Write(WeatherOf(found));
-            AnsiConsole.Write(ProbabilitiesOf(found));
-            Console.WriteLine(options.NoReport ? "" : $"Page: {Path.GetFullPath(options.Out)}");
-        }
+            },
+            () =>
+            {
+                AnsiConsole.Write(WeatherOf(found));
+                AnsiConsole.Write(ProbabilitiesOf(found));
+            });
     }
 
     private static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

@@ -1,3 +1,5 @@
+using static Inference.Language;
+
 namespace Inference.Examples.Umbrella;
 
 /// <summary>The probabilities of the world.</summary>
@@ -16,4 +18,7 @@ public sealed record UmbrellaTwin
 {
     /// <summary>A hidden Markov model over days: the weather "day/rain" is carried, "day/umbrella" follows from it.</summary>
     public required Func<Climate, FreeIndex, Prob<Chain<Tensor, Day>>> World { get; init; }
+
+    /// <summary>The world's graph over some days.</summary>
+    public ModelGraph Graph(int days) => World(new Climate(0.7, 0.9, 0.2), TimeIndex("day", days)).Graph("umbrella world");
 }

@@ -37,6 +37,24 @@ public static class Graphs
     public static ModelGraph Graph<TDatum>(this Guide<TDatum> guide, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         Place.Of(file, line, () => ModelGraphModule.ofGuide(guide));
 
+    /// <summary>The graph of a model with global variables: these, and the plate <c>data</c> of what each datum has of its own.</summary>
+    /// <typeparam name="TDatum">A datum.</typeparam>
+    /// <param name="model">The model.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">A site depends on itself.</exception>
+    public static ModelGraph Graph<TDatum>(this GlobalModel<TDatum> model, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => ModelGraphModule.ofGlobalModel(model));
+
+    /// <summary>The graph of a guide with global variables, with the plate <c>data</c>.</summary>
+    /// <typeparam name="TDatum">A datum.</typeparam>
+    /// <param name="guide">The guide.</param>
+    /// <param name="file">The caller's file; given by the compiler.</param>
+    /// <param name="line">The caller's line; given by the compiler.</param>
+    /// <exception cref="ModelException">A site depends on itself.</exception>
+    public static ModelGraph Graph<TDatum>(this GlobalGuide<TDatum> guide, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        Place.Of(file, line, () => ModelGraphModule.ofGlobalGuide(guide));
+
     /// <summary>The graph of a decision process: actions from the prior policy, states carried from step to step, a factor for each step's optimality.</summary>
     /// <typeparam name="S">The state.</typeparam>
     /// <typeparam name="A">The action.</typeparam>

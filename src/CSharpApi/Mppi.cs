@@ -1,3 +1,5 @@
+using Microsoft.FSharp.Core;
+
 namespace Inference;
 
 /// <summary>
@@ -24,5 +26,12 @@ public sealed record Mppi
     /// <summary>Fresh rollouts that estimate the new plan's ELBO; at least 1.</summary>
     public int ElboSamples { get; init; } = 64;
 
-    internal MppiSettings Settings => new(Samples, Horizon, Noise, Rollouts, ElboSamples);
+    /// <summary>
+    /// The prior that plans are inferred under, such as <c>new NormalPrior([0], 1)</c>; samples then weigh by their density under it, too. Null: the
+    /// Gaussian that they are drawn from, around the last plan.
+    /// </summary>
+    public NormalPrior? Prior { get; init; }
+
+    internal MppiSettings Settings => new(
+        Samples, Horizon, Noise, Rollouts, ElboSamples, Prior is null ? null : FSharpOption<NormalPrior>.Some(Prior));
 }

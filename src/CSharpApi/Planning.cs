@@ -70,7 +70,7 @@ public static class Planning
     /// <param name="p">What the derivation knows.</param>
     /// <param name="actions">Free in the planner's time.</param>
     public static Prob<Outcome<S>> Follow<S, A, G>(this Planning<S, A, G> p, A actions) =>
-        Trajectory.follow(p.Optimal.Mdp, p.Time, p.Now, p.Settings, p.State, actions);
+        Trajectory.follow(p.Optimal, p.Time, p.Now, p.Settings, p.State, actions);
 
     /// <summary>Weights exp(score), shifted to be safe, and zero where a score is not finite.</summary>
     /// <param name="p">What the derivation knows.</param>

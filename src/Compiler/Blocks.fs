@@ -106,7 +106,7 @@ type Blocks(context: Context, values: Values, loops: ElementLoops, reductions: R
 
     /// A contraction whose elements along an axis are computed in blocks.
     member private s.EmitBlocked(scope: Scope, item, env: Point, n: Node, axis: int) =
-        let held = Roles.eliminated graph context.ScanOf n
+        let held = Graph.eliminated graph context.ScanOf n
         let reduced = reductions.ReducedShape n
         let nothing = Arithmetic.identity (scalarType n) (reductions.ReduceOpOf n)
 

@@ -151,3 +151,13 @@ module Graph =
         for o in graph.Outputs do
             if graph.Nodes[o.Node].Indices.Length > 0 then
                 broken o.Node $"output \"{o.Name}\" has a free index"
+
+    /// The indices that a node eliminates.
+    let eliminated (graph: Graph) (scanOf: Scan -> int) (n: Node) =
+        match n.Op with
+        | Op.Reduce(_, _, held)
+        | Op.Dot(_, _, _, held)
+        | Op.Convolution(_, _, held) -> held |> List.map graph.IndexOf
+        | Op.Stack i -> [ graph.IndexOf i ]
+        | Op.Final(s, _) -> [ graph.Scans[scanOf s].Index ]
+        | _ -> []

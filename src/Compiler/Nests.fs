@@ -100,7 +100,7 @@ type Nests
             | _ -> None
 
         let isContraction (child: Item) =
-            child.Key.IsNone && Roles.products graph nodes[child.Node] >= Roles.manyProducts
+            child.Key.IsNone && Lanes.products graph nodes[child.Node] >= Lanes.manyProducts
 
         let isLoop (child: Item) = child.Key.IsSome
 

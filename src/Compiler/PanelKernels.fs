@@ -21,7 +21,7 @@ module internal PanelPlace =
     /// The indices of the items of a contraction over plates, and those that it contracts.
     let outputsAndGone (context: Context) (n: Node) =
         n.Indices |> Seq.filter (fun i -> context.Roles.Role[i] <> Role.Outer) |> List.ofSeq,
-        Roles.eliminated context.Graph context.ScanOf n
+        Graph.eliminated context.Graph context.ScanOf n
 
 /// Kernels around panels: copies of values into them, and the weights of convolutions.
 [<Sealed>]

@@ -97,7 +97,7 @@ type Placement
         |> Seq.collect (fun i ->
             match strategies[i] with
             // what a reduction gives is complete only after the loops that it reduces over
-            | Strategy.Placed -> [ i, Set.union gone (Set.ofList (Roles.eliminated graph scanOf graph.Nodes[i])) ]
+            | Strategy.Placed -> [ i, Set.union gone (Set.ofList (Graph.eliminated graph scanOf graph.Nodes[i])) ]
             | Strategy.Inline -> dependencies[i] |> List.map (fun (d, across) -> d, Set.union gone across))
         |> Seq.groupBy fst
         |> Seq.map (fun (d, all) -> d, all |> Seq.map snd |> Set.unionMany)
@@ -108,7 +108,7 @@ type Placement
 
     /// The loops around a node, outermost first, and how many of the innermost it reduces over.
     let path (n: Node) : Key list * int =
-        let gone = Roles.eliminated graph scanOf n
+        let gone = Graph.eliminated graph scanOf n
         let plates = n.Indices |> Seq.filter isPlate |> lanesLast
         let outer = outerOf n.Indices
 
@@ -343,7 +343,7 @@ type Placement
             if scan < 0 then
                 for id in members do
                     let n = graph.Nodes[id]
-                    let gone = Roles.eliminated graph scanOf n |> Set.ofList
+                    let gone = Graph.eliminated graph scanOf n |> Set.ofList
 
                     if strategies[id] = Strategy.Inline then
                         dependencies[id] <- collect n gone
@@ -369,7 +369,7 @@ type Placement
             |> List.filter (inside.Contains >> not)
             |> List.collect (fun d ->
                 match strategies[d] with
-                | Strategy.Placed -> [ d, Set.ofList (Roles.eliminated graph scanOf graph.Nodes[d]) ]
+                | Strategy.Placed -> [ d, Set.ofList (Graph.eliminated graph scanOf graph.Nodes[d]) ]
                 | Strategy.Inline -> dependencies[d])
             |> List.distinct
 

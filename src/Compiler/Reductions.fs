@@ -154,7 +154,7 @@ type Reductions(context: Context, values: Values, loops: ElementLoops) =
     member s.ReduceAt(scope: Scope, item, env: Point, n: Node, outer: Address[]) : Operand =
         let op = s.ReduceOpOf n
         let shape = s.ReducedShape n
-        let held = Roles.eliminated graph context.ScanOf n
+        let held = Graph.eliminated graph context.ScanOf n
 
         let lanesAlong =
             not env.Vectorised

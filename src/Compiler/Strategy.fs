@@ -117,14 +117,14 @@ module Strategy =
             | _ -> id
 
         let plates (n: Node) =
-            Seq.append n.Indices (Roles.eliminated graph (fun _ -> -1) n)
+            Seq.append n.Indices (Graph.eliminated graph (fun _ -> -1) n)
             |> Seq.filter (fun i -> roles.Role[i] = Role.Parallel)
 
         [
             for n in graph.Nodes do
                 match n.Op with
                 | Op.Dot _
-                | Op.Convolution _ when Roles.products graph n >= Roles.manyProducts && not (Seq.isEmpty (plates n)) ->
+                | Op.Convolution _ when Lanes.products graph n >= Lanes.manyProducts && not (Seq.isEmpty (plates n)) ->
                     let lane = plates n |> Seq.maxBy (fun i -> roles.Lane[i])
 
                     for id in n.Inputs do
@@ -320,7 +320,7 @@ module Strategy =
                     && users |> Array.forall (fun u -> reducesIndices graph.Nodes[u] && graph.Nodes[u].Inputs[0] = n.Id)
                     && users
                        |> Array.forall (fun u ->
-                           Roles.eliminated graph (fun _ -> -1) graph.Nodes[u]
+                           Graph.eliminated graph (fun _ -> -1) graph.Nodes[u]
                            |> List.forall (fun i -> roles.Role[i] = Role.Parallel))
 
                 if

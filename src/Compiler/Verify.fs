@@ -16,7 +16,7 @@ module Verify =
 
         let rec reads (n: int) across : (int * Set<int>) list =
             let node = graph.Nodes[n]
-            let gone = Set.union across (Set.ofList (Roles.eliminated graph scanOf node))
+            let gone = Set.union across (Set.ofList (Graph.eliminated graph scanOf node))
 
             [
                 for i in Graph.edges graph scanOf node do

@@ -233,6 +233,20 @@ module Calculus =
     let internal jvpHolding (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (tangents: Tensor[]) : Tensor[] =
         linearise held outputs inputs tangents |> Array.map2 Tangents.orZeros outputs
 
+    /// ∂y/∂x as a matrix, [elements of y, elements of x], where some values are held, whatever they are computed from.
+    let internal jacobian (held: Tensor[]) (y: Tensor) (x: Tensor) : Tensor =
+        let direction = FreeIndex("direction", Extent.Fixed x.Count, IndexKind.Plate)
+
+        let unit =
+            Build.binary BinaryOp.Equal (Shapes.iota x.Count) (Build.fill [| x.Count |] (Structure.position direction))
+            |> Build.convert x.DType
+            |> Shapes.reshape x.Shape
+
+        (jvpHolding held [| y |] [| x |] [| unit |])[0]
+        |> Structure.stack direction
+        |> Shapes.reshape [| x.Count; y.Count |]
+        |> Shapes.transpose [| 1; 0 |]
+
     /// `vjp` where some values are held, whatever they are computed from.
     let internal vjpHolding (held: Tensor[]) (outputs: Tensor[]) (inputs: Tensor[]) (cotangents: Tensor[]) : Tensor[] =
         check "Vjp" outputs cotangents
@@ -275,8 +289,14 @@ module Calculus =
     let withDerivative (rule: DerivativeRule) (arguments: Tensor[]) (value: Tensor) =
         Build.node (Op.Derivative rule) (Array.append [| value |] arguments) value.Shape value.DType
 
+    let private stop = "stop"
+    let private through = "straight through"
+
+    /// Whether a rule is the value's own derivative, written another way.
+    let internal isOfValue (rule: DerivativeRule) = rule.Name <> stop && rule.Name <> through
+
     /// The value, taken as a constant by every derivative.
-    let stopGradient (x: Tensor) = withDerivative { Name = "stop"; Tangent = fun _ _ _ -> null } [||] x
+    let stopGradient (x: Tensor) = withDerivative { Name = stop; Tangent = fun _ _ _ -> null } [||] x
 
     /// The value, with the derivatives of another of the same shape.
     let straightThrough (value: Tensor) (differentiable: Tensor) =
@@ -285,4 +305,4 @@ module Calculus =
                 $"StraightThrough needs two values of one shape and type; {value} and {differentiable} came."
                 "Give the second the shape and type of the first."
 
-        withDerivative { Name = "straight through"; Tangent = fun _ _ tangents -> tangents[0] } [| differentiable |] value
+        withDerivative { Name = through; Tangent = fun _ _ tangents -> tangents[0] } [| differentiable |] value

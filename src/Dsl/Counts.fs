@@ -37,6 +37,8 @@ type Binomial private (count: int, logits: Tensor, given: Requirement list) =
 
     member _.Count = count
     member _.Logits = logits
+    /// Where that is what was given.
+    member internal _.Probability = given |> List.tryHead |> Option.map (fun r -> r.Value)
     override _.Requirements = given
     override _.Support = Support.Integers(Some(count + 1))
     override _.IsReparameterised = false

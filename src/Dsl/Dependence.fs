@@ -67,3 +67,24 @@ module internal Dependence =
     /// Whether a value is settled before the target of some steps is drawn: if it needs it at all, then from earlier steps.
     let isBefore (times: FreeIndex list) (target: Tensor) (x: Tensor) : bool =
         not (needs target x) || times |> List.exists (fun i -> over i target x = Positions.Earlier)
+
+    /// Of values in order, operands first, those that are computed from given ones, in conditions and positions as well; and these. A loop may carry on
+    /// what a later step computes.
+    let moving (given: Tensor seq) (order: Tensor[]) : HashSet<Tensor> =
+        let moves = HashSet<Tensor>(given, HashIdentity.Reference)
+        let mutable before = -1
+
+        while moves.Count > before do
+            before <- moves.Count
+
+            for x in order do
+                let operands =
+                    match x.Op with
+                    | Op.Carry(s, k)
+                    | Op.Final(s, k) -> [| s.Inits[k]; s.Nexts[k] |]
+                    | _ -> x.Inputs
+
+                if operands |> Array.exists moves.Contains then
+                    moves.Add x |> ignore
+
+        moves

@@ -42,7 +42,17 @@ module internal Choices =
         let own = equals (Build.convert DType.I32 (countingLike like)) (spread like.Shape position)
         Build.select own (number like 1.0) (number like 0.0)
 
-    let logitOf (probability: Tensor) = log probability - log1p -probability
+    /// ±∞ at 0 and 1: what cannot be otherwise teaches nothing, and its derivative is 0 there instead of NaN.
+    let logitOf (probability: Tensor) =
+        let isNever, isAlways =
+            equals probability (number probability 0.0), equals probability (number probability 1.0)
+
+        let between =
+            Build.select (Build.binary BinaryOp.Or isNever isAlways) (number probability 0.5) probability
+
+        let inside = log between - log1p -between
+
+        Build.select isNever (number inside Double.NegativeInfinity) (Build.select isAlways (number inside Double.PositiveInfinity) inside)
 
     /// One of logits and a probability, which are named; the requirement that comes with it.
     let ofEither what (logits: Tensor) (probability: Tensor) =
@@ -145,6 +155,8 @@ type Bernoulli private (logits: Tensor, given: Requirement list) =
     // −log of the probabilities of zero and of one
     let zero, one = Special.softplusOfBoth logits
     member _.Logits = logits
+    /// Where that is what was given.
+    member internal _.Probability = given |> List.tryHead |> Option.map (fun r -> r.Value)
     override _.Requirements = given
     override _.Support = Support.Binary
     override _.IsReparameterised = false

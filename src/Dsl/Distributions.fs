@@ -196,10 +196,10 @@ module internal Densities =
 
     let probability (x: Tensor) =
         {
-            Text = "a probability in (0, 1)"
+            Text = "a probability in [0, 1]"
             Value = x
-            Holds = fun p -> both (less (number p 0.0) p) (less p (number p 1.0))
-            HoldsFor = fun p -> p > 0.0 && p < 1.0
+            Holds = fun p -> both (atMost (number p 0.0) p) (atMost p (number p 1.0))
+            HoldsFor = fun p -> p >= 0.0 && p <= 1.0
         }
 
     let halfLogTwoPi = Special.halfLogTwoPi

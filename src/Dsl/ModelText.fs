@@ -43,9 +43,22 @@ module ModelText =
     /// What is planned, over which sites, toward which objective.
     let ofTrace (o: Optimal<'S, 'A, 'G>) (horizon: int) (trace: Trace) : string =
         let mdp = o.Mdp
-        let terminal = if mdp.TerminalValue.IsSome then $" + γ^{horizon}·V(s_{horizon})" else ""
-        let discount = if mdp.Discount = 1.0 then "" else "γᵗ·"
+
+        let terminal =
+            match mdp.TerminalValue with
+            | None -> ""
+            | Some _ when o.Semantics = PlanningSemantics.ExactPosterior && mdp.Discount < 1.0 -> $", and to V(s_{horizon})"
+            | Some _ -> $" + γ^{horizon}·V(s_{horizon})"
+
+        let exact = o.Semantics = PlanningSemantics.ExactPosterior
         let stepKind = if mdp.IsStochastic then "stochastic step" else "deterministic step"
+        let chosen = if exact && mdp.IsStochastic then "s, a" else "a"
+
+        let r =
+            match mdp.Discount with
+            | 1.0 -> $"Σₜ r(sₜ, aₜ){terminal}"
+            | _ when exact -> $"α·log E[exp((r₀ + r₁ + …)/α)] over episodes that go on with probability γ{terminal}"
+            | _ -> $"Σₜ γᵗ·r(sₜ, aₜ){terminal}"
 
         String.Join(
             "\n",
@@ -57,7 +70,7 @@ module ModelText =
                 yield "sites:"
                 yield! trace.Sites |> Seq.map site
                 yield $"objective ({meaning o}):"
-                yield $"  maximise E_q[R]/α − KL(q(a) ‖ p(a)),  R = Σₜ {discount}r(sₜ, aₜ){terminal},  t = 0 … {horizon - 1}"
+                yield $"  maximise E_q[R]/α − KL(q({chosen}) ‖ p({chosen})),  R = {r},  t = 0 … {horizon - 1}"
                 yield ""
             ]
         )

@@ -1,5 +1,9 @@
 namespace Inference
 
+/// A prior over actions at each step, before they are held to their limits: N(mean, deviation²). Both are in the actions' own units: one number for
+/// all, one for each number of an action, or one for each step and number.
+type NormalPrior = { Mean: double[]; Deviation: Noise }
+
 /// Settings of path-integral control.
 type MppiSettings =
     {
@@ -10,6 +14,8 @@ type MppiSettings =
         Rollouts: int
         /// Fresh rollouts that estimate the new plan's ELBO.
         ElboSamples: int
+        /// The prior that plans are inferred under; none: the Gaussian that is drawn from, around the last plan.
+        Prior: NormalPrior option
     }
 
     static member Default =
@@ -19,6 +25,7 @@ type MppiSettings =
             Noise = Noise.Of [| 1.0 |]
             Rollouts = 1
             ElboSamples = 64
+            Prior = None
         }
 
 /// Weights of samples by their evidence, and what they say.
@@ -63,28 +70,58 @@ module Mppi =
 
         Array.map2 mean (Record.toTensors x) (Record.toTensors otherwise) |> Record.ofTensors<'A>
 
-    /// KL(N(m′, σ²) ‖ N(m, σ²)) of whole plans = Σ (m′ − m)²/2σ².
-    let private divergence (p: Planning<'S, 'A, 'G>) noise (mean: 'A) =
-        Array.map3
-            (fun (next: Tensor) (old: Tensor) s -> Language.Sum(0.5 * Language.Square((next - old) / s)))
-            (Record.toTensors mean)
-            (Record.toTensors p.Mean)
-            (Planner.deviations noise p.Optimal.Mdp.ActionSpace p.Time)
-        |> Array.reduce (+)
-        |> Structure.sum [||] [ p.Time ]
+    /// The prior's means and deviations of each field: those of the last plan unless another is given.
+    let private priorOf (s: MppiSettings) (p: Planning<'S, 'A, 'G>) =
+        let space = p.Optimal.Mdp.ActionSpace
 
-    /// Returns of one plate of action sequences: sampled around a mean, clipped, followed.
+        match s.Prior with
+        | Some prior ->
+            Planner.fields "prior's mean" prior.Mean space p.Time, Planner.fields "prior's deviation" prior.Deviation.Values space p.Time
+        | None -> Record.toTensors p.Mean, Planner.deviations s.Noise space p.Time
+
+    /// Σ over a plan's steps and numbers.
+    let private whole (p: Planning<'S, 'A, 'G>) (terms: Tensor[]) =
+        terms |> Array.map Language.Sum |> Array.reduce (+) |> Structure.sum [||] [ p.Time ]
+
+    /// log p(u)/q(u) of a plan drawn from q = N(m, σ²) under the prior p = N(μ, s²). Both are of actions before they are held to their limits, which are
+    /// held alike.
+    let private logRatio (s: MppiSettings) (p: Planning<'S, 'A, 'G>) (drawn: 'A) =
+        let means, deviations = priorOf s p
+        let own = Planner.deviations s.Noise p.Optimal.Mdp.ActionSpace p.Time
+        let old = Record.toTensors p.Mean
+
+        Record.toTensors drawn
+        |> Array.mapi (fun k u ->
+            0.5 * Language.Square((u - old[k]) / own[k]) - 0.5 * Language.Square((u - means[k]) / deviations[k])
+            + log (own[k] / deviations[k]))
+        |> whole p
+
+    /// KL(N(m′, σ²) ‖ N(μ, s²)) of whole plans; Σ (m′ − m)²/2σ² where the prior is the last plan's.
+    let private divergence (s: MppiSettings) (p: Planning<'S, 'A, 'G>) (mean: 'A) =
+        let means, deviations = priorOf s p
+        let own = Planner.deviations s.Noise p.Optimal.Mdp.ActionSpace p.Time
+
+        Record.toTensors mean
+        |> Array.mapi (fun k next ->
+            let moved = 0.5 * Language.Square((next - means[k]) / deviations[k])
+
+            if s.Prior.IsNone then
+                moved
+            else
+                let ratio = own[k] / deviations[k]
+                moved + (0.5 * (Language.Square ratio - 1.0) - log ratio))
+        |> whole p
+
+    /// Returns of one plate of action sequences: sampled around a mean, clipped, followed; as drawn, as clipped, and what came of them.
     let private rollouts (name: string) (count: int) (rolloutDraws: int) (p: Planning<'S, 'A, 'G>) (mean: 'A) noise =
         Prob.plate
             (Language.PlateIndex(name, count))
             (prob {
-                let! actions = Planner.sampleActions "actions" p mean noise
+                let! drawn = Planner.drawActions "actions" p mean noise
+                let actions = Flat.clip p.Optimal.Mdp.ActionSpace drawn
                 let dynamics = Language.PlateIndex("dynamics", rolloutDraws)
-
-                let! outcome =
-                    Prob.plate dynamics (Trajectory.follow p.Optimal.Mdp p.Time p.Now p.Settings p.State actions)
-
-                return actions, outcome
+                let! outcome = Prob.plate dynamics (Trajectory.follow p.Optimal p.Time p.Now p.Settings p.State actions)
+                return drawn, actions, outcome
             })
 
     let private validate (s: MppiSettings) semantics =
@@ -112,7 +149,7 @@ module Mppi =
             prob {
                 // u⁽ᵏ⁾ ~ N(mean, σ²), clipped;  R⁽ᵏ⁾ = Σ γᵗ r + terminal value
                 let! samples = rollouts "rollout" s.Samples draws p p.Mean s.Noise
-                let actions, outcome = samples.Value
+                let drawn, actions, outcome = samples.Value
 
                 // fixed dynamics: R averaged over noise;  exact posterior: each draw weighed by itself
                 let returns, over =
@@ -120,15 +157,15 @@ module Mppi =
                     | PlanningSemantics.ExactPosterior -> outcome.Value.Return, [ samples.Index; outcome.Index ]
                     | _ -> Language.MeanOver(outcome.Index, outcome.Value.Return), [ samples.Index ]
 
-                // w⁽ᵏ⁾ ∝ exp(R⁽ᵏ⁾/α);  mean′ = Σ w⁽ᵏ⁾ u⁽ᵏ⁾
-                let w = weigh over (returns / o.Temperature)
+                // w⁽ᵏ⁾ ∝ exp(R⁽ᵏ⁾/α), times p(u⁽ᵏ⁾)/N(u⁽ᵏ⁾; mean, σ²) under another prior;  mean′ = Σ w⁽ᵏ⁾ u⁽ᵏ⁾
+                let score = returns / o.Temperature
+                let w = weigh over (if s.Prior.IsSome then score + logRatio s p drawn else score)
                 let mean = weightedMean over w p.Mean actions
 
-                // ELBO of the new plan: E[R]/α − KL(N(mean′, σ²) ‖ N(mean, σ²)), by fresh rollouts
+                // ELBO of the new plan: E[R]/α − KL(N(mean′, σ²) ‖ prior), by fresh rollouts
                 let! fresh = rollouts "elbo" s.ElboSamples draws p mean s.Noise
-
-                let expected =
-                    Language.MeanOver(fresh.Index, Language.MeanOver((snd fresh.Value).Index, (snd fresh.Value).Value.Return))
+                let _, _, again = fresh.Value
+                let expected = Language.MeanOver(fresh.Index, Language.MeanOver(again.Index, again.Value.Return))
 
                 let finite =
                     Structure.reduce ReduceOp.Min [||] [ outcome.Index; samples.Index ] outcome.Value.FiniteSteps
@@ -142,7 +179,7 @@ module Mppi =
                             [
                                 "effective sample size", w.EffectiveSamples
                                 "free energy", -o.Temperature * w.LogMean // −α log mean exp(R/α)
-                                "elbo", expected / o.Temperature - divergence p s.Noise mean
+                                "elbo", expected / o.Temperature - divergence s p mean
                                 "non-finite samples", Structure.sum [||] over bad
                                 "first non-finite step", finite
                             ]

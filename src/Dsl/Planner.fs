@@ -48,9 +48,9 @@ type Noise private (values: double[]) =
 /// Planners: functions from the optimal process and the last plan to a better plan.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Planner =
-    /// The standard deviation of each field of an action at the steps of an index.
-    let deviations (noise: Noise) (space: Space) (time: FreeIndex) : Tensor[] =
-        let n, values = space.Count, noise.Values
+    /// Numbers for the fields of an action at the steps of an index: one for all, one for each number of an action, or one for each step and number.
+    let internal fields what (values: double[]) (space: Space) (time: FreeIndex) : Tensor[] =
+        let n = space.Count
         let starts = space.Leaves |> Array.map (fun l -> l.Count) |> Array.scan (+) 0
 
         let row =
@@ -64,20 +64,25 @@ module Planner =
                     | [ one; each; all ] -> $"{one}, {each} or {all}"
                     | few -> few |> List.map string |> String.concat " or "
 
-                Fail.model $"The noise has {k} numbers; the action has {n} and the horizon {time.Capacity} steps." $"Give {counts} of them."
+                Fail.model
+                    $"The {what} has {k} numbers; the action has {n} and the horizon {time.Capacity} steps."
+                    $"Give {counts} of them."
 
         space.Leaves
         |> Array.mapi (fun k l -> Shapes.part 0 starts[k] starts[k + 1] row |> Shapes.reshape l.Shape)
 
+    /// The standard deviation of each field of an action at the steps of an index.
+    let deviations (noise: Noise) (space: Space) (time: FreeIndex) : Tensor[] = fields "noise" noise.Values space time
+
+    /// Action sequences from a Gaussian around a mean, whatever the actions' limits.
+    let internal drawActions (name: string) (p: Planning<'S, 'A, 'G>) (mean: 'A) (noise: Noise) : Prob<'A> =
+        let deviations = deviations noise p.Optimal.Mdp.ActionSpace p.Time
+        let draw k (m: Tensor) = Prob.sampleAt $"{name}.{k}" (Normal(m, deviations[k])) Location.unknown
+        Prob.steps p.Time (Prob(fun c -> Record.toTensors mean |> Array.mapi (fun k m -> (draw k m).Run c) |> Record.ofTensors<'A>))
+
     /// Action sequences from a Gaussian around a mean, held to the actions' limits; free in the planner's time.
     let sampleActions (name: string) (p: Planning<'S, 'A, 'G>) (mean: 'A) (noise: Noise) : Prob<'A> =
-        let space = p.Optimal.Mdp.ActionSpace
-        let deviations = deviations noise space p.Time
-
-        let draw k (m: Tensor) = Prob.sampleAt $"{name}.{k}" (Normal(m, deviations[k])) Location.unknown
-
-        Prob.steps p.Time (Prob(fun c -> Record.toTensors mean |> Array.mapi (fun k m -> (draw k m).Run c) |> Record.ofTensors<'A>))
-        |> Prob.map (Flat.clip space)
+        drawActions name p mean noise |> Prob.map (Flat.clip p.Optimal.Mdp.ActionSpace)
 
     let private words (b: ProgramBuilder) name =
         let x = b.Input(name, [| 2 |], DType.U32)

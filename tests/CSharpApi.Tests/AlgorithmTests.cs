@@ -74,6 +74,24 @@ public sealed class AlgorithmTests : IDisposable
         Assert.InRange(mppi.Plan[1], -1f, -0.02f);
     }
 
+    [Fact]
+    public void Under_a_prior_of_its_own_a_plan_is_the_same_in_both_languages_and_stays_near_it()
+    {
+        Optimal<Pose, Torque, Microsoft.FSharp.Core.Unit> optimal = Pendulum.Model.Optimal(1e6);
+        Engine engine = _engine;
+        using Planner anchored = optimal.Plan(new Mppi { Samples = 4096, Horizon = 2, Prior = new NormalPrior([0.5], 0.5) }, engine);
+        using var theirs = new Planner(Inference.Twins.Algorithms.anchored(4096, 2, new NormalPrior([0.5], 0.5), optimal), engine);
+
+        // So warm that rewards hardly count: plans are the prior's, wherever the last plan was; its deviation and the effective samples give the error.
+        for (int step = 0; step < 5; step++)
+        {
+            float torque = anchored.Act([3, 0])[0];
+            Assert.InRange(Math.Abs(torque - 0.5), 0, 6 * 0.5 / Math.Sqrt(anchored.EffectiveSampleSize));
+            Assert.InRange(anchored.EffectiveSampleSize, 400, 4096);
+            Assert.Equal(torque, theirs.Act([3, 0])[0]);
+        }
+    }
+
     /// <summary>Keep the mean of the best tenth of the samples, all of them weighing the same.</summary>
     private Planner TopTenth<S, A, G>(Optimal<S, A, G> optimal, int samples, int horizon, Noise noise) =>
         optimal.Plan(

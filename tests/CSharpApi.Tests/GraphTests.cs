@@ -121,6 +121,24 @@ public class GraphTests
         Assert.Equal(["z"], model.Graph().Parents("image"));
         Assert.Equal(["image"], guide.Graph().Parents("z"));
 
+        Tensor share = Parameter.create("share", [], Initializer.Zeros);
+        var groups = Model.Define((Data<Tensor> data) =>
+            from mean in Sample("mean", Normal(0, 1))
+            from _ in data.Plate(y =>
+                from z in Sample("z", Normal(mean / Log(data.Count), 0.5))
+                select z.Observed("y", Normal(z, 0.3), y))
+            select mean);
+        var ofGroups = Guide.Define((Data<Tensor> data) =>
+            from mean in Sample("mean", Normal(0, 1))
+            from _ in data.Plate(y => Sample("z", Normal(share * y + mean, 1)))
+            select mean);
+
+        ModelGraph graph = groups.Graph();
+        Assert.Equal(["mean", "total"], graph.Parents("z"));
+        Assert.True(graph.Independent("y[i]", "y[j]", given: ["mean"]).IsIndependent);
+        Assert.False(graph.Independent("y[i]", "y[j]").IsIndependent);
+        Assert.Equal(["mean", "datum", "share"], ofGroups.Graph().Parents("z"));
+
         ModelGraph process = Pendulum.Model.Graph(horizon: 10);
         Assert.Equal(["time/action/Value", "time/Angle[time-1]", "time/Velocity[time-1]"], process.Parents("Velocity").Where(p => !p.StartsWith("start", StringComparison.Ordinal)));
     }

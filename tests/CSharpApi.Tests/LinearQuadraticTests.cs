@@ -61,6 +61,11 @@ public sealed class LinearQuadraticTests : IDisposable
         using GaussianController controller = hidden.Controller();
         ReadOnlySpan<float> first = controller.Act([0.8f]);
 
+        using LinearQuadraticSolution lucky = watched.Optimal(1, PlanningSemantics.ExactPosterior).Solve(engine, new Riccati());
+        using GaussianController hopeful = lucky.Controller();
+
+        // Luck that rewards make likely does some of the work.
+        Assert.InRange(hopeful.Act([0.8f])[0], first[0], 0);
         Assert.Contains("after an observation the state is known with deviations of Position 0.", hidden.Explain());
 
         // The gain is the belief's covariance with what is observed, over the noise of the observation.

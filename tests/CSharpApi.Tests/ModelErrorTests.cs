@@ -128,7 +128,7 @@ public class ModelErrorTests
             select new Point(x)));
         AssertSays(
             failure, line + 2, "walk",
-            "The site \"x\" has a Bernoulli that needs a probability in (0, 1); 1.5 came.", "Give a parameter in range.");
+            "The site \"x\" has a Bernoulli that needs a probability in [0, 1]; 1.5 came.", "Give a parameter in range.");
     }
 
     [Fact]

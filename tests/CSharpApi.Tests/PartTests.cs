@@ -85,7 +85,7 @@ public sealed class PartTests : IDisposable
     [Fact]
     public void A_stochastic_step_is_what_the_interpreter_makes_of_it()
     {
-        PlannerProgram program = MppiModule.plan(new MppiSettings(8, 5, 0.5, 3, 4), Carts.Model.Optimal(1));
+        PlannerProgram program = MppiModule.plan(new MppiSettings(8, 5, 0.5, 3, 4, null), Carts.Model.Optimal(1));
         double[] state = [0.3, -0.2, 0.1, 0], goal = [1, 0.5, 2];
         var inputs = new Dictionary<string, double[]> { ["state"] = state, ["settings"] = goal, ["seed"] = [11, 0] };
         var (expected, _) = Interpreter.Run(program.Program, inputs, new Dictionary<string, int>(), inDouble: false);

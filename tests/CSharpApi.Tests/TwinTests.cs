@@ -15,7 +15,7 @@ public sealed class TwinTests : IDisposable
     [Fact]
     public void The_pendulum_of_both_languages_is_one_program()
     {
-        var options = new MppiSettings(256, 30, 1, 1, 64);
+        var options = new MppiSettings(256, 30, 1, 1, 64, null);
         PlannerProgram ours = MppiModule.plan(options, Pendulum.Optimal);
         Assert.Equal(TextOf(Inference.Twins.Pendulum.mppi.Program), TextOf(ours.Program));
         AssertSame(
@@ -25,7 +25,7 @@ public sealed class TwinTests : IDisposable
     [Fact]
     public void The_cart_with_every_part_is_one_program()
     {
-        var options = new MppiSettings(64, 10, 0.5, 4, 16);
+        var options = new MppiSettings(64, 10, 0.5, 4, 16, null);
         PlannerProgram theirs = MppiModule.plan(options, MdpModule.optimal(1.0, Inference.Twins.Cart.cart));
         PlannerProgram ours = MppiModule.plan(options, Carts.Model.Optimal(1.0));
         Assert.Equal(TextOf(theirs.Program), TextOf(ours.Program));

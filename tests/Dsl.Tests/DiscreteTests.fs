@@ -174,7 +174,7 @@ let ``Every family refuses parameters out of range`` () =
             L.Dirichlet(L.Constant [| 1.0; -1.0 |]), "Dirichlet that needs concentrations > 0"
             L.Exponential bad, "Exponential that needs a rate > 0"
             L.Poisson bad, "Poisson that needs a rate > 0"
-            L.Binomial(3, probability = bad), "Binomial that needs a probability in (0, 1)"
+            L.Binomial(3, probability = bad), "Binomial that needs a probability in [0, 1]"
             L.Mixture(L.Zeros 2, L.Laplace(good, good), L.Laplace(good, bad)), "Mixture that needs a scale > 0"
         ] do
         Assert.Equal($"The site \"x\" has a {text}; -1 came.", problem d)

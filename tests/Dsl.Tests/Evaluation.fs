@@ -16,12 +16,15 @@ let interpret extents inputs (program: Program) : Map<string, double[]> =
 
     Seq.append outputs states |> Seq.map (fun (KeyValue(name, values)) -> name, values) |> Map.ofSeq
 
-/// Runs a program once in an engine; outputs and next states by name.
+/// Runs a program once in an engine, from inputs and states; outputs and next states by name.
 let execute (engine: Engine) (inputs: (string * double[]) list) (program: Program) : Map<string, double[]> =
     use executable = engine.Compile program
 
     for name, values in inputs do
-        executable.SetInput(executable.IndexOfInput name, ReadOnlySpan<double> values)
+        if executable.States |> Seq.exists (fun slot -> slot.Name = name) then
+            executable.SetState(executable.IndexOfState name, ReadOnlySpan<double> values)
+        else
+            executable.SetInput(executable.IndexOfInput name, ReadOnlySpan<double> values)
 
     executable.Run()
 

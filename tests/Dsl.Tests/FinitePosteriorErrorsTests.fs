@@ -38,11 +38,12 @@ let ``What no finite posterior has is refused`` () =
     let outside =
         prob {
             let! g = L.Sample("g", L.Bernoulli(logits = scalar 0.1))
-            return! L.Markov("t", 3, g, (fun s -> L.Sample("a", L.Bernoulli(logits = s + g))))
+            return! L.Plate("i", 2, L.Markov("t", 3, g, (fun s -> L.Sample("a", L.Bernoulli(logits = s + g)))))
         }
 
-    refuses "The site \"t/a\" depends on \"g\", which is drawn outside the chain over \"t\"." (fun () ->
-        (FinitePosterior.ofProgram outside).Filtered "t/a")
+    refuses
+        "The site \"i/t/a\" depends on \"g\", which is drawn outside the chain over \"t\", in other plates or along another chain."
+        (fun () -> (FinitePosterior.ofProgram outside).Filtered "i/t/a")
 
     refuses "The site \"coin\" is scaled; a posterior is one of sites that count once." (fun () ->
         FinitePosterior.ofProgram (Handle.scale (scalar 2.0) coin))

@@ -24,6 +24,8 @@ let ``The term that is not affine is named`` () =
             "a comparison", (fun x -> L.Select(L.Less(x, 0.0), x, 2.0 * x))
             "floor", L.Floor
             "a stopped gradient", L.StopGradient
+            "pow", (fun x -> L.Pow(x, 1.0))
+            "a derivative of its own (straight through)", (fun x -> L.StraightThrough(x, 3.0 * x))
         ] do
         let f: Tensor -> Tensor = f
         let e = failure (fun () -> solve (mean f))
@@ -62,6 +64,14 @@ let ``What mixes the values of a plate or a chain is refused`` () =
 
     refuses (affine "The mean of the site \"y\"" "\"i/x\"" "what mixes the values of \"i\"") (fun () ->
         solve (prob { let! each = L.Plate(i, x) in do! y (L.SumOver(i, each.Value)) }))
+
+    let mend model = (failure (fun () -> solve model)).Mend
+    let together = prob { let! each = L.Plate(i, x) in do! y (L.SumOver(i, each.Value)) }
+
+    Assert.Equal(
+        "Draw what is read together as a vector at one site outside \"i\", or approximate: new ExpectationPropagation().",
+        mend together
+    )
 
     refuses "The site \"j/y\" reads \"i/x\", which stands in \"i\", from outside of it." (fun () ->
         solve (
@@ -116,6 +126,10 @@ let ``Questions that have no answer are refused`` () =
     refuses "The site \"i/t/z\" depends on variables outside the plate that its chain stands in." (fun () -> panel.Filtered "i/t/z")
     refuses "The site \"x\" is asked for at 1 places; it stands in 0 plates and chains ()." (fun () -> found.Joint(SiteAt("x", 0)))
     refuses "A joint distribution of no sites was asked for." (fun () -> found.Joint())
+
+
+    refuses "The site \"x\" is given a value of shape [2]; it has the shape [] (a scalar)." (fun () ->
+        found.Conditional([ SiteAt "x" ], [ struct (SiteAt "x", vector [ 0.3; 1.0 ]) ]))
 
     refuses "A posterior is drawn from where no draws are made." (fun () -> found.Sample |> Prob.trace (fun _ _ -> scalar 0.0))
 

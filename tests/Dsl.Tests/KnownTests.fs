@@ -38,7 +38,7 @@ let ``A parameter that is computed from numbers and out of range is refused when
     Assert.Equal("The site \"speed\" has a Uniform that needs high − low > 0; -3 came.", problem (L.Uniform(L.Abs(-2.0 * one), -1.0 * one)))
 
     Assert.Equal(
-        "The site \"speed\" has a Bernoulli that needs a probability in (0, 1); 2 came.",
+        "The site \"speed\" has a Bernoulli that needs a probability in [0, 1]; 2 came.",
         problem (L.Bernoulli(probability = one + 1.0))
     )
 

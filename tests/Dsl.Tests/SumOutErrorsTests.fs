@@ -34,7 +34,7 @@ let private isRefused problem mend sites (model: Prob<'T>) =
 let ``Chains that carry all earlier values are refused`` () =
     isRefused
         "The site \"t/z\" is summed out along \"t\"; what the chain carries is computed from all its earlier values."
-        "Let the chain carry values of a limited number of steps, or draw the site in the guide."
+        "Let the chain carry values of a limited number of steps, or make what it carries a site that follows from others: one of probabilities 0 and 1."
         [ "t/z" ]
         (handing time (fun s z -> s + z))
 

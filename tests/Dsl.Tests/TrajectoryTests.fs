@@ -12,12 +12,15 @@ type Move = { By: Tensor }
 let private walk: Mdp<Point, Move, NoSettings> =
     Mdp.define "walk" |> Mdp.step (fun s u -> { X = s.X + u.By }) |> Mdp.reward (fun _ u -> u.By)
 
-/// What comes of actions from a state, by the first step's time: return, finite steps, last state.
-let private followFrom now x (settings: 'G) (mdp: Mdp<Point, Move, 'G>) (actions: double list) =
+let private outcomeOf now x (settings: 'G) (optimal: Optimal<Point, Move, 'G>) (actions: double list) =
     let t = L.TimeIndex("step", actions.Length)
     let u = { By = L.Unstack(vector actions, t) }
-    let outcome, _ = draw 1.0 0.0 (Trajectory.follow mdp t (scalar now) settings { X = scalar x } u)
+    let outcome, _ = draw 1.0 0.0 (Trajectory.follow optimal t (scalar now) settings { X = scalar x } u)
     number outcome.Return, int (number outcome.FiniteSteps), number outcome.Final.X
+
+/// What comes of actions from a state, by the first step's time: return, finite steps, last state.
+let private followFrom now x (settings: 'G) (mdp: Mdp<Point, Move, 'G>) (actions: double list) =
+    outcomeOf now x settings (Mdp.optimal 1.0 mdp) actions
 
 let private follow mdp actions = followFrom 0.0 0.0 () mdp actions
 
@@ -114,6 +117,43 @@ let ``The evidence of optimality is the return over the temperature`` () =
     Assert.Equal(12.0, number evidence)
 
 [<Fact>]
+let ``Under the exact posterior a discount is the probability of going on`` () =
+    let alpha, gamma = 0.7, 0.8
+    let worth = walk |> Mdp.discount gamma |> Mdp.terminalValue (fun s _ -> 0.25 * s.X)
+
+    let exact mdp actions =
+        outcomeOf 0.0 0.0 () (Mdp.optimalIn PlanningSemantics.ExactPosterior alpha mdp) actions
+
+    let actions = [ 0.5; -1.2; 2.0; 0.3 ]
+
+    // Q = r + α·log(γ·exp(V′/α) + 1 − γ), back from the terminal value
+    let back last rewards =
+        List.foldBack (fun r v -> r + alpha * log (gamma * exp (v / alpha) + 1.0 - gamma)) rewards last
+
+    let value, steps, final = exact worth actions
+    Assert.Equal(back (0.25 * 1.6) actions, value, 1e-12)
+    Assert.Equal((4, 1.6), (steps, Math.Round(final, 12)))
+
+    // an end cuts off as surely: the third step leads to 2.6 and counts
+    let value, _, _ = exact (ending |> Mdp.discount gamma) [ 1.0; 1.0; 0.6; 5.0 ]
+    Assert.Equal(back 0.0 [ 1.0; 1.0; 0.6 ], value, 1e-12)
+
+    let value, _, _ =
+        outcomeOf 0.0 9.0 () (Mdp.optimalIn PlanningSemantics.ExactPosterior alpha (ending |> Mdp.discount gamma)) [ 1.0 ]
+
+    Assert.Equal(0.0, value, 1e-12)
+
+    // undiscounted it is the sum of rewards
+    Assert.Equal((1.6, 4, 1.6), exact walk actions |> fun (r, k, x) -> Math.Round(r, 12), k, Math.Round(x, 12))
+
+    for bad in [ nan; -infinity; infinity ] do
+        let value, steps, _ =
+            exact (worth |> Mdp.reward (fun _ u -> L.Select(L.Less(1.5, u.By), bad, u.By))) actions
+
+        Assert.False(Double.IsFinite value)
+        Assert.Equal(2, steps)
+
+[<Fact>]
 let ``A reward that is not finite makes the return so, and the steps before it are counted`` () =
     let rooted = walk |> Mdp.reward (fun _ u -> L.Sqrt u.By)
     let total, steps, _ = follow rooted [ 1.0; 4.0; -1.0; 1.0 ]
@@ -168,7 +208,10 @@ let ``A stochastic step draws anew in each repetition and at each step`` () =
     let u = { By = L.Unstack(vector [ 0.0; 0.0; 0.0; 0.0 ], t) }
 
     let outcome, trace =
-        draw 1.0 0.0 (L.Plate(i, Trajectory.follow (gusty |> Mdp.reward (fun s _ -> s.X)) t (scalar 0.0) () { X = scalar 0.0 } u))
+        draw
+            1.0
+            0.0
+            (L.Plate(i, Trajectory.follow (gusty |> Mdp.reward (fun s _ -> s.X) |> Mdp.optimal 1.0) t (scalar 0.0) () { X = scalar 0.0 } u))
 
     let gust = trace.Sites |> Seq.exactlyOne
     Assert.Equal("rollout/step/gust", gust.Path)

@@ -13,7 +13,7 @@ let pathIntegral samples horizon (noise: Noise) (optimal: Optimal<'S, 'A, 'G>) =
                     samples,
                     prob {
                         let! actions = Planner.sampleActions "actions" p p.Mean noise
-                        let! outcome = Trajectory.follow p.Optimal.Mdp p.Time p.Now p.Settings p.State actions
+                        let! outcome = Trajectory.follow p.Optimal p.Time p.Now p.Settings p.State actions
                         return actions, outcome.Return
                     }
                 )
@@ -42,7 +42,7 @@ let topTenth samples horizon (noise: Noise) (optimal: Optimal<'S, 'A, 'G>) =
                     samples,
                     prob {
                         let! actions = Planner.sampleActions "actions" p p.Mean noise
-                        let! outcome = Trajectory.follow p.Optimal.Mdp p.Time p.Now p.Settings p.State actions
+                        let! outcome = Trajectory.follow p.Optimal p.Time p.Now p.Settings p.State actions
                         return actions, outcome.Return
                     }
                 )
@@ -58,3 +58,13 @@ let topTenth samples horizon (noise: Noise) (optimal: Optimal<'S, 'A, 'G>) =
                     Diagnostics = [ "effective sample size", SumOver(rollouts.Index, chosen) ]
                 }
         })
+
+/// Path-integral control under a prior of its own.
+let anchored samples horizon (prior: NormalPrior) (optimal: Optimal<'S, 'A, 'G>) =
+    optimal
+    |> Mppi.plan
+        { MppiSettings.Default with
+            Samples = samples
+            Horizon = horizon
+            Prior = Some prior
+        }

@@ -8,7 +8,7 @@ using Xunit;
 namespace Inference.Runtime.Tests;
 
 /// <summary>The pendulum examples, run as processes.</summary>
-public sealed class ControlExampleTests : IDisposable
+public sealed class ControlExampleTests : ExampleTests
 {
     private const string CSharp = "Pendulum";
     private const string FSharp = "Pendulum.FSharp";
@@ -18,10 +18,6 @@ public sealed class ControlExampleTests : IDisposable
         "return", "steps", "seed", "samples", "horizon", "noise", "temperature", "solve_microseconds_median", "solve_microseconds_p99",
         "compile_seconds", "first_action_seconds", "actions_sha256", "threads", "instruction_set",
     ];
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData(CSharp)]
@@ -38,14 +34,14 @@ public sealed class ControlExampleTests : IDisposable
         Assert.Equal(1, summary.GetProperty("threads").GetInt32());
         Assert.InRange(summary.GetProperty("first_action_seconds").GetDouble(), summary.GetProperty("compile_seconds").GetDouble(), 600);
 
-        string[] rows = File.ReadAllLines(Path.Combine(_folder.Path, "trace.csv"));
+        string[] rows = File.ReadAllLines(Path.Combine(Folder.Path, "trace.csv"));
         Assert.Equal("t,Angle,Velocity,Value,reward", rows[0]);
         Assert.Equal(21, rows.Length);
         float[][] cells = [.. rows[1..].Select(row => row.Split(',').Select(cell => float.Parse(cell, CultureInfo.InvariantCulture)).ToArray())];
         Assert.Equal([0, MathF.PI, 0], cells[0][..3]);
         Assert.Equal(summary.GetProperty("return").GetDouble(), cells.Sum(row => (double)row[4]), 1e-9);
         Assert.Equal(summary.GetProperty("actions_sha256").GetString(), Digest([.. cells.Select(row => row[3])]));
-        Assert.Contains("<!doctype html>", File.ReadAllText(Path.Combine(_folder.Path, "page.html")));
+        Assert.Contains("<!doctype html>", File.ReadAllText(Path.Combine(Folder.Path, "page.html")));
     }
 
     [Fact]
@@ -57,21 +53,15 @@ public sealed class ControlExampleTests : IDisposable
             return JsonDocument.Parse(result.Lines[^1]).RootElement.GetProperty("actions_sha256").GetString()!;
         })];
         Assert.Single(digests.Distinct());
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        Assert.Empty(Directory.GetFiles(Folder.Path, "*.html"));
     }
 
     [Fact]
     public void Without_a_terminal_it_writes_lines_of_text_and_the_page()
     {
-        ExampleResult result = Run(CSharp, "--steps 16 --samples 128");
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
-        foreach (string word in new[] { "16/16", "angle", "torque", "return", "µs", "pendulum.html" })
-        {
-            Assert.Contains(result.Lines, line => line.Contains(word));
-        }
+        AssertTells(CSharp, "--steps 16 --samples 128", "16/16", "angle", "torque", "return", "µs", "pendulum.html");
 
-        Assert.True(File.Exists(Path.Combine(_folder.Path, "pendulum.html")));
+        Assert.True(File.Exists(Path.Combine(Folder.Path, "pendulum.html")));
     }
 
     [Theory]
@@ -84,24 +74,15 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("--out ", "--out is \"\"; expected a name.")]
     [InlineData("--trace ", "--trace is \"\"; expected a name.")]
     [InlineData("leftover", "leftover")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(CSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(CSharp, arguments, expected);
 
     [Theory]
     [InlineData("--out missing/folder/page.html")]
     [InlineData("--trace missing/folder/trace.csv")]
     public void A_file_that_cannot_be_written_is_1_before_anything_runs(string file)
     {
-        ExampleResult result = Run(CSharp, "--steps 2 --samples 16 " + file);
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains("missing", result.Errors);
-        Assert.Empty(result.Lines);
-        Assert.Empty(_folder.Files);
+        AssertFails(1, CSharp, "--steps 2 --samples 16 " + file, "missing");
+        Assert.Empty(Folder.Files);
     }
 
     [Theory]
@@ -110,10 +91,7 @@ public sealed class ControlExampleTests : IDisposable
     [InlineData("--temperature 1e-50", "The temperature of \"pendulum\" is 1E-50.")]
     public void What_cannot_be_computed_is_1_and_says_why(string arguments, string expected)
     {
-        ExampleResult result = Run(CSharp, "--no-report " + arguments);
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
+        AssertFails(1, CSharp, "--no-report " + arguments, expected);
     }
 
     [Fact]
@@ -157,7 +135,5 @@ public sealed class ControlExampleTests : IDisposable
         return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
-    private Process Start(string example, string arguments) => ExampleProcess.Start(_folder, example, arguments);
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
+    private Process Start(string example, string arguments) => ExampleProcess.Start(Folder, example, arguments);
 }

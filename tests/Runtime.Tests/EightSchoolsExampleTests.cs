@@ -5,17 +5,13 @@ using Xunit;
 namespace Inference.Runtime.Tests;
 
 /// <summary>The examples of eight schools, run as processes.</summary>
-public sealed class EightSchoolsExampleTests : IDisposable
+public sealed class EightSchoolsExampleTests : ExampleTests
 {
     private const string CSharp = "EightSchools";
     private const string FSharp = "EightSchools.FSharp";
 
     private static readonly double[] Effects = [28, 8, -3, 7, -1, 1, 18, 12];
     private static readonly double[] Errors = [15, 10, 16, 11, 9, 11, 10, 18];
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void The_exact_posterior_is_that_of_a_sum_over_both_parameters()
@@ -54,25 +50,15 @@ public sealed class EightSchoolsExampleTests : IDisposable
             return Regex.Replace(text, "\"seconds\":[^,]*,", "");
         })];
         Assert.Equal(texts[0], texts[1]);
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        Assert.Empty(Directory.GetFiles(Folder.Path, "*.html"));
     }
 
     [Fact]
     public void Without_a_terminal_it_writes_lines_of_text_a_table_and_a_page_of_its_own()
     {
-        ExampleResult result = Run(CSharp, "--steps 80 --out page.html");
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
-        foreach (string word in new[] { "mean-field   step   80/80", "theta H", "-31.264", "page.html" })
-        {
-            Assert.Contains(result.Lines, line => line.Contains(word));
-        }
+        AssertTells(CSharp, "--steps 80 --out page.html", "mean-field   step   80/80", "theta H", "-31.264", "page.html");
 
-        string page = File.ReadAllText(Path.Combine(_folder.Path, "page.html"));
-        Assert.DoesNotContain("http://", page.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal));
-        Assert.DoesNotContain("https://", page);
-        Assert.DoesNotContain("{{", page);
-        JsonElement data = JsonDocument.Parse(Regex.Match(page, "<script id=\"data\" type=\"application/json\">(.*?)</script>").Groups[1].Value).RootElement;
+        JsonElement data = DataOf("page.html");
         JsonElement[] quantities = [.. data.GetProperty("quantities").EnumerateArray()];
         Assert.Equal(10, quantities.Length);
         foreach (JsonElement quantity in quantities)
@@ -88,13 +74,7 @@ public sealed class EightSchoolsExampleTests : IDisposable
     [Theory]
     [InlineData("--steps 0", "--steps is 0; expected at least 1.")]
     [InlineData("--out ", "--out is \"\"; expected a name.")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(FSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(FSharp, arguments, expected);
 
     /// <summary>log p(y) and the posterior means of μ, τ and θ by sums over a grid of μ and log τ.</summary>
     private static (double LogEvidence, double[] Means) OverBoth()
@@ -132,15 +112,4 @@ public sealed class EightSchoolsExampleTests : IDisposable
         double z = (x - mean) / deviation;
         return Math.Exp(-0.5 * z * z) / (deviation * Math.Sqrt(2 * Math.PI));
     }
-
-    private static double[] Numbers(JsonElement parent, string name) => [.. parent.GetProperty(name).EnumerateArray().Select(value => value.GetDouble())];
-
-    private JsonElement Summary(string example, string arguments)
-    {
-        ExampleResult result = Run(example, arguments);
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        return JsonDocument.Parse(Assert.Single(result.Lines)).RootElement;
-    }
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
 }

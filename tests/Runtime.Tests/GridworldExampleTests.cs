@@ -1,18 +1,13 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Inference.Runtime.Tests;
 
 /// <summary>The examples of a grid world, run as processes.</summary>
-public sealed class GridworldExampleTests : IDisposable
+public sealed class GridworldExampleTests : ExampleTests
 {
     private const string CSharp = "Gridworld";
     private const string FSharp = "Gridworld.FSharp";
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Values_are_the_known_ones_and_the_three_meanings_are_in_order()
@@ -38,28 +33,15 @@ public sealed class GridworldExampleTests : IDisposable
     [Fact]
     public void Both_twins_find_the_same_to_the_bit()
     {
-        string[] texts = [.. new[] { (CSharp, 1), (FSharp, 2) }.Select(run =>
-            Run(run.Item1, $"--episodes 20 --horizon 5 --seed 7 --threads {run.Item2} --json --no-report").Lines[^1])];
-        Assert.Equal(texts[0], texts[1]);
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        AssertSameSummary((CSharp, "--episodes 20 --horizon 5 --seed 7 --threads 1"), (FSharp, "--episodes 20 --horizon 5 --seed 7 --threads 2"));
     }
 
     [Fact]
     public void It_writes_a_table_and_a_page_of_its_own()
     {
-        ExampleResult result = Run(CSharp, "--episodes 20 --horizon 4 --out page.html");
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
-        foreach (string word in new[] { "21.9775", "From 20 demonstrations", "page.html" })
-        {
-            Assert.Contains(result.Lines, line => line.Contains(word));
-        }
+        AssertTells(CSharp, "--episodes 20 --horizon 4 --out page.html", "21.977", "From 20 demonstrations", "page.html");
 
-        string page = File.ReadAllText(Path.Combine(_folder.Path, "page.html"));
-        Assert.DoesNotContain("http://", page.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal));
-        Assert.DoesNotContain("https://", page);
-        Assert.DoesNotContain("{{", page);
-        JsonElement data = JsonDocument.Parse(Regex.Match(page, "<script id=\"data\" type=\"application/json\">(.*?)</script>").Groups[1].Value).RootElement;
+        JsonElement data = DataOf("page.html");
         foreach (JsonElement map in data.GetProperty("semantics").EnumerateArray())
         {
             double[] policy = Numbers(map, "policy");
@@ -70,22 +52,5 @@ public sealed class GridworldExampleTests : IDisposable
     [Theory]
     [InlineData("--horizon 0", "--horizon is 0; expected at least 1.")]
     [InlineData("--slip 1.5", "--slip is 1.5; expected 0 to 1.")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(FSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
-
-    private static double[] Numbers(JsonElement parent, string name) => [.. parent.GetProperty(name).EnumerateArray().Select(value => value.GetDouble())];
-
-    private JsonElement Summary(string example, string arguments)
-    {
-        ExampleResult result = Run(example, arguments);
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        return JsonDocument.Parse(Assert.Single(result.Lines)).RootElement;
-    }
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(FSharp, arguments, expected);
 }

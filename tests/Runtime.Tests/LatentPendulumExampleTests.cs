@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Inference.Examples.LatentPendulum;
 using Microsoft.FSharp.Collections;
 using Xunit;
@@ -8,7 +7,7 @@ using static Inference.Language;
 namespace Inference.Runtime.Tests;
 
 /// <summary>The examples of the latent pendulum: their objective, and runs as processes at small sizes.</summary>
-public sealed class LatentPendulumExampleTests : IDisposable
+public sealed class LatentPendulumExampleTests : ExampleTests
 {
     private const string CSharp = "LatentPendulum";
     private const string FSharp = "LatentPendulum.FSharp";
@@ -16,10 +15,6 @@ public sealed class LatentPendulumExampleTests : IDisposable
 
     private static readonly string[] Keys =
         ["epochs", "seed", "test_elbo", "state_space", "feed_forward", "last_value", "seconds", "parameters_sha256"];
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void The_objective_and_its_gradients_are_those_written_by_hand()
@@ -66,7 +61,7 @@ public sealed class LatentPendulumExampleTests : IDisposable
         JsonElement theirs = Summary(FSharp, $"{Small} --epochs 2 --seed 5 --threads 2 --json --no-report");
         Assert.Equal(Keys.Order(), ours.EnumerateObject().Select(property => property.Name).Order());
         Assert.All(Keys.Except(["seconds"]), key => Assert.Equal(ours.GetProperty(key).ToString(), theirs.GetProperty(key).ToString()));
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        Assert.Empty(Directory.GetFiles(Folder.Path, "*.html"));
     }
 
     [Fact]
@@ -96,19 +91,9 @@ public sealed class LatentPendulumExampleTests : IDisposable
     [Fact]
     public void Without_a_terminal_it_writes_lines_of_text_a_table_and_a_page_of_its_own()
     {
-        ExampleResult result = Run(CSharp, $"{Small} --epochs 2 --out page.html");
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
-        foreach (string word in new[] { "epoch    2/2", "feed-forward network", "nats a step", "page.html" })
-        {
-            Assert.Contains(result.Lines, line => line.Contains(word));
-        }
+        AssertTells(CSharp, $"{Small} --epochs 2 --out page.html", "epoch    2/2", "feed-forward network", "nats a step", "page.html");
 
-        string page = File.ReadAllText(Path.Combine(_folder.Path, "page.html"));
-        Assert.DoesNotContain("http://", page.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal));
-        Assert.DoesNotContain("https://", page);
-        Assert.DoesNotContain("{{", page);
-        JsonElement data = JsonDocument.Parse(Regex.Match(page, "<script id=\"data\" type=\"application/json\">(.*?)</script>").Groups[1].Value).RootElement;
+        JsonElement data = DataOf("page.html");
         Assert.Equal(2, data.GetProperty("learning").GetArrayLength());
         Assert.Equal(30, data.GetProperty("stateSpace").GetArrayLength());
         JsonElement[] shown = [.. data.GetProperty("shown").EnumerateArray()];
@@ -129,13 +114,7 @@ public sealed class LatentPendulumExampleTests : IDisposable
     [InlineData("--epochs 0", "--epochs is 0; expected at least 1.")]
     [InlineData("--latents 0", "--latents is 0; expected at least 1.")]
     [InlineData("--resume ", "--resume is \"\"; expected a name.")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(FSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(FSharp, arguments, expected);
 
     /// <summary>Σ over steps of the log-likelihood less KL(posterior ‖ prior), Normals with standard deviations (Hafner et al., 2019, equation 3).</summary>
     private static Prob<Tensor> ByHand(StateSpace space, Recording r)
@@ -180,15 +159,4 @@ public sealed class LatentPendulumExampleTests : IDisposable
         program.CopyOutput(at, values);
         return values;
     }
-
-    private static double[] Numbers(JsonElement values) => [.. values.EnumerateArray().Select(value => value.GetDouble())];
-
-    private JsonElement Summary(string example, string arguments)
-    {
-        ExampleResult result = Run(example, arguments);
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        return JsonDocument.Parse(Assert.Single(result.Lines)).RootElement;
-    }
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
 }

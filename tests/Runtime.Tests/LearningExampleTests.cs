@@ -3,23 +3,18 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Inference.Runtime.Tests;
 
 /// <summary>The digits examples, run as processes.</summary>
-public sealed class LearningExampleTests : IDisposable
+public sealed class LearningExampleTests : ExampleTests
 {
     private const string CSharp = "Digits";
     private const string FSharp = "Digits.FSharp";
 
     private static readonly string[] Keys =
         ["model", "test_negative_elbo", "train_negative_elbo", "epochs", "seconds", "seed", "parameters_sha256"];
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData("vae")]
@@ -36,7 +31,7 @@ public sealed class LearningExampleTests : IDisposable
         Assert.InRange(summary.GetProperty("test_negative_elbo").GetDouble(), 25, 36);
         JsonElement other = JsonDocument.Parse(Assert.Single(theirs.Lines)).RootElement;
         Assert.All(Keys.Except(["seconds"]), key => Assert.Equal(summary.GetProperty(key).ToString(), other.GetProperty(key).ToString()));
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        Assert.Empty(Directory.GetFiles(Folder.Path, "*.html"));
     }
 
     [Fact]
@@ -63,19 +58,9 @@ public sealed class LearningExampleTests : IDisposable
     [InlineData("cvae")]
     public void Without_a_terminal_it_writes_lines_of_text_and_a_page_of_its_own(string model)
     {
-        ExampleResult result = Run(CSharp, $"--model {model} --epochs 8");
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
-        foreach (string word in new[] { "epoch    8/8", "negative ELBO", "digits/s", "trained in", "digits.html" })
-        {
-            Assert.Contains(result.Lines, line => line.Contains(word));
-        }
+        AssertTells(CSharp, $"--model {model} --epochs 8", "epoch    8/8", "negative ELBO", "digits/s", "trained in", "digits.html");
 
-        string page = File.ReadAllText(Path.Combine(_folder.Path, "digits.html"));
-        Assert.DoesNotContain("http://", page.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal));
-        Assert.DoesNotContain("https://", page);
-        Assert.DoesNotContain("{{", page);
-        JsonElement data = JsonDocument.Parse(Regex.Match(page, "<script id=\"data\" type=\"application/json\">(.*?)</script>").Groups[1].Value).RootElement;
+        JsonElement data = DataOf("digits.html");
         Assert.Equal(8, data.GetProperty("elbo").GetArrayLength());
         for (int epoch = 0; epoch < 8; epoch++)
         {
@@ -99,34 +84,28 @@ public sealed class LearningExampleTests : IDisposable
         WriteIdx("train-labels-idx1-ubyte", packed: true, [.. Enumerable.Range(0, 300).Select(k => (byte)(k % 10))], 300);
         WriteIdx("t10k-images.idx3-ubyte", packed: true, Noise(40 * 784), 40, 28, 28);
         WriteIdx("t10k-labels.idx1-ubyte", packed: false, new byte[40], 40);
-        ExampleResult result = Run(CSharp, $"--mnist {_folder.Path} --epochs 1 --json --model cvae");
+        ExampleResult result = Run(CSharp, $"--mnist {Folder.Path} --epochs 1 --json --model cvae");
         Assert.Equal(("", 0), (result.Errors, result.ExitCode));
         double loss = JsonDocument.Parse(result.Lines[^1]).RootElement.GetProperty("test_negative_elbo").GetDouble();
         Assert.InRange(loss, 300, 784);
 
-        File.Delete(Path.Combine(_folder.Path, "t10k-labels.idx1-ubyte"));
-        ExampleResult missing = Run(CSharp, $"--mnist {_folder.Path} --no-report");
+        File.Delete(Path.Combine(Folder.Path, "t10k-labels.idx1-ubyte"));
+        ExampleResult missing = Run(CSharp, $"--mnist {Folder.Path} --no-report");
         Assert.Equal(1, missing.ExitCode);
         Assert.Contains("has none of t10k-labels-idx1-ubyte", missing.Errors);
         WriteIdx("t10k-labels.idx1-ubyte", packed: false, new byte[39], 40);
-        ExampleResult cut = Run(CSharp, $"--mnist {_folder.Path} --no-report");
+        ExampleResult cut = Run(CSharp, $"--mnist {Folder.Path} --no-report");
         Assert.Equal(1, cut.ExitCode);
         Assert.Contains("says that it has 40 elements; it has 39", cut.Errors);
     }
 
     [Theory]
     [InlineData("--nonsense", "--nonsense")]
-    [InlineData("--model gan", "gan")]
+    [InlineData("--model gan", "--model is gan; expected vae or cvae.")]
     [InlineData("--epochs 0", "--epochs is 0; expected at least 1.")]
     [InlineData("--threads 1000000", "--threads is 1000000; expected 0 to")]
     [InlineData("--out ", "--out is \"\"; expected a name.")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(CSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(CSharp, arguments, expected);
 
     [Theory]
     [InlineData("--out missing/folder/page.html", "missing")]
@@ -134,10 +113,7 @@ public sealed class LearningExampleTests : IDisposable
     [InlineData("--mnist nowhere --no-report", "nowhere")]
     public void A_file_that_cannot_be_used_is_1_before_anything_runs(string arguments, string expected)
     {
-        ExampleResult result = Run(CSharp, "--epochs 1 " + arguments);
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
+        AssertFails(1, CSharp, "--epochs 1 " + arguments, expected);
     }
 
     [Fact]
@@ -160,7 +136,7 @@ public sealed class LearningExampleTests : IDisposable
             return;
         }
 
-        using Process process = ExampleProcess.Start(_folder, CSharp, "--epochs 8000 --no-report");
+        using Process process = ExampleProcess.Start(Folder, CSharp, "--epochs 8000 --no-report");
         Task<string> errors = process.StandardError.ReadToEndAsync();
         Assert.Contains("epoch", await process.StandardOutput.ReadLineAsync());
         using Process kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
@@ -178,7 +154,7 @@ public sealed class LearningExampleTests : IDisposable
 
     private void WriteIdx(string name, bool packed, byte[] elements, params int[] sizes)
     {
-        using Stream file = File.Create(Path.Combine(_folder.Path, packed ? name + ".gz" : name));
+        using Stream file = File.Create(Path.Combine(Folder.Path, packed ? name + ".gz" : name));
         using Stream stream = packed ? new GZipStream(file, CompressionLevel.Fastest) : file;
         stream.Write([0, 0, 8, (byte)sizes.Length]);
         foreach (int size in sizes)
@@ -190,6 +166,4 @@ public sealed class LearningExampleTests : IDisposable
 
         stream.Write(elements);
     }
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
 }

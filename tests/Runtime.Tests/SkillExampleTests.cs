@@ -1,18 +1,13 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Inference.Runtime.Tests;
 
 /// <summary>The examples that rank players, run as processes.</summary>
-public sealed class SkillExampleTests : IDisposable
+public sealed class SkillExampleTests : ExampleTests
 {
     private const string CSharp = "Skill";
     private const string FSharp = "Skill.FSharp";
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Skills_are_near_the_true_ones_and_predict_matches_that_are_held()
@@ -36,28 +31,20 @@ public sealed class SkillExampleTests : IDisposable
     [Fact]
     public void Both_twins_find_the_same_to_the_bit_on_any_number_of_threads()
     {
-        string[] texts = [.. new[] { (CSharp, 1), (FSharp, 2), (CSharp, 7) }.Select(run =>
-            Run(run.Item1, $"--players 12 --matches 150 --sweeps 40 --seed 7 --threads {run.Item2} --json --no-report").Lines[^1])];
-        Assert.Equal(texts[0], texts[1]);
-        Assert.Equal(texts[0], texts[2]);
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        AssertSameSummary((CSharp, "--players 12 --matches 150 --sweeps 40 --seed 7 --threads 1"), (FSharp, "--players 12 --matches 150 --sweeps 40 --seed 7 --threads 2"), (CSharp, "--players 12 --matches 150 --sweeps 40 --seed 7 --threads 7"));
     }
 
     [Fact]
     public void Matches_are_read_from_a_file_and_a_page_of_its_own_is_written()
     {
         string[] rows = ["first,second,result", "Anna,Ben,1", "Ben,Cleo,1", "Anna,Cleo,1", "Cleo,Anna,0", "Ben,Anna,0.5", "Cleo,Ben,0"];
-        File.WriteAllLines(Path.Combine(_folder.Path, "matches.csv"), rows);
+        File.WriteAllLines(Path.Combine(Folder.Path, "matches.csv"), rows);
         ExampleResult result = Run(FSharp, "--file matches.csv --held 0 --out page.html");
         Assert.Equal(("", 0), (result.Errors, result.ExitCode));
         Assert.Contains(result.Lines, line => line.Contains("1    │ Anna", StringComparison.Ordinal));
         Assert.Contains(result.Lines, line => line.Contains("Converged", StringComparison.Ordinal));
 
-        string page = File.ReadAllText(Path.Combine(_folder.Path, "page.html"));
-        Assert.DoesNotContain("http://", page.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal));
-        Assert.DoesNotContain("https://", page);
-        Assert.DoesNotContain("{{", page);
-        JsonElement data = JsonDocument.Parse(Regex.Match(page, "<script id=\"data\" type=\"application/json\">(.*?)</script>").Groups[1].Value).RootElement;
+        JsonElement data = DataOf("page.html");
         double[] skills = [.. data.GetProperty("skills").EnumerateArray().Select(value => value.GetDouble())];
         Assert.True(skills[0] > skills[1] && skills[1] > skills[2]);
     }
@@ -65,29 +52,15 @@ public sealed class SkillExampleTests : IDisposable
     [Theory]
     [InlineData("--players 1", "--players is 1; expected at least 2.")]
     [InlineData("--held 2", "--held is 2; expected 0 to 1.")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(FSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
+    [InlineData("--damping 1", "--damping is 1; expected 0 to below 1.")]
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(FSharp, arguments, expected);
 
     [Fact]
     public void A_row_that_is_no_match_is_an_error_with_its_line()
     {
-        File.WriteAllLines(Path.Combine(_folder.Path, "matches.csv"), ["Anna,Ben,1", "Anna,Anna,1"]);
+        File.WriteAllLines(Path.Combine(Folder.Path, "matches.csv"), ["Anna,Ben,1", "Anna,Anna,1"]);
         ExampleResult result = Run(CSharp, "--file matches.csv --no-report");
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("Line 2 of matches.csv is \"Anna,Anna,1\"", result.Errors);
     }
-
-    private JsonElement Summary(string example, string arguments)
-    {
-        ExampleResult result = Run(example, arguments);
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        return JsonDocument.Parse(Assert.Single(result.Lines)).RootElement;
-    }
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
 }

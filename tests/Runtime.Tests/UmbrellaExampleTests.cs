@@ -1,18 +1,13 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Inference.Runtime.Tests;
 
 /// <summary>The examples of the umbrella world, run as processes.</summary>
-public sealed class UmbrellaExampleTests : IDisposable
+public sealed class UmbrellaExampleTests : ExampleTests
 {
     private const string CSharp = "Umbrella";
     private const string FSharp = "Umbrella.FSharp";
-
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void The_weather_of_two_days_is_the_known_one_and_probabilities_are_learnt()
@@ -40,28 +35,15 @@ public sealed class UmbrellaExampleTests : IDisposable
     [Fact]
     public void Both_twins_find_the_same_to_the_bit()
     {
-        string[] texts = [.. new[] { (CSharp, 1), (FSharp, 2) }.Select(run =>
-            Run(run.Item1, $"--days 9 --draws 3 --steps 5 --seed 7 --threads {run.Item2} --json --no-report").Lines[^1])];
-        Assert.Equal(texts[0], texts[1]);
-        Assert.Empty(Directory.GetFiles(_folder.Path, "*.html"));
+        AssertSameSummary((CSharp, "--days 9 --draws 3 --steps 5 --seed 7 --threads 1"), (FSharp, "--days 9 --draws 3 --steps 5 --seed 7 --threads 2"));
     }
 
     [Fact]
     public void It_writes_tables_and_a_page_of_its_own()
     {
-        ExampleResult result = Run(CSharp, "--days 12 --draws 20 --steps 4 --out page.html");
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        Assert.DoesNotContain(result.Lines, line => line.Contains('\u001b'));
-        foreach (string word in new[] { "0.818182, 0.883357", "right of 12 days", "from 4000 umbrellas alone", "page.html" })
-        {
-            Assert.Contains(result.Lines, line => line.Contains(word));
-        }
+        AssertTells(CSharp, "--days 12 --draws 20 --steps 4 --out page.html", "0.818182, 0.883357", "right of 12 days", "from 4000 umbrellas alone", "page.html");
 
-        string page = File.ReadAllText(Path.Combine(_folder.Path, "page.html"));
-        Assert.DoesNotContain("http://", page.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal));
-        Assert.DoesNotContain("https://", page);
-        Assert.DoesNotContain("{{", page);
-        JsonElement data = JsonDocument.Parse(Regex.Match(page, "<script id=\"data\" type=\"application/json\">(.*?)</script>").Groups[1].Value).RootElement;
+        JsonElement data = DataOf("page.html");
         Assert.Equal(8, data.GetProperty("draws").GetArrayLength());
         Assert.All(data.GetProperty("draws").EnumerateArray(), draw => Assert.Matches("^[01]{12}$", draw.GetString()));
         Assert.Equal(data.GetProperty("course").GetProperty("steps").GetArrayLength(), data.GetProperty("course").GetProperty("stay").GetArrayLength());
@@ -70,22 +52,5 @@ public sealed class UmbrellaExampleTests : IDisposable
     [Theory]
     [InlineData("--days 1", "--days is 1; expected 2 to 10000.")]
     [InlineData("--steps 0", "--steps is 0; expected at least 1.")]
-    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected)
-    {
-        ExampleResult result = Run(FSharp, arguments);
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, result.Errors);
-        Assert.Empty(result.Lines);
-    }
-
-    private static double[] Numbers(JsonElement parent, string name) => [.. parent.GetProperty(name).EnumerateArray().Select(value => value.GetDouble())];
-
-    private JsonElement Summary(string example, string arguments)
-    {
-        ExampleResult result = Run(example, arguments);
-        Assert.Equal(("", 0), (result.Errors, result.ExitCode));
-        return JsonDocument.Parse(Assert.Single(result.Lines)).RootElement;
-    }
-
-    private ExampleResult Run(string example, string arguments) => ExampleProcess.Run(_folder, example, arguments);
+    public void Wrong_usage_is_2_and_says_what_is_wrong(string arguments, string expected) => AssertWrongUsage(FSharp, arguments, expected);
 }

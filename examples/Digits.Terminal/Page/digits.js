@@ -38,8 +38,6 @@ function place(context, image, x, y, size) {
 }
 
 // Words and headline figures.
-const kind = conditional ? "conditional variational autoencoder" : "variational autoencoder";
-byId("summary").textContent = `A ${kind} of ${data.mnist ? "MNIST" : "8×8 handwritten digits"}, in black and white.`;
 figure("Negative ELBO, test", plain(data.test, 2), "nats", "a digit, 50 draws of the posterior");
 figure("Negative ELBO, training", plain(data.train, 2), "nats", "a digit, 50 draws of the posterior");
 figure("Training", plain(data.seconds, 2), "s", `${plain(data.epochs, 0)} epochs`);

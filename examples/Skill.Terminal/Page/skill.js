@@ -17,10 +17,10 @@ function players(svg) {
   svg.setAttribute("aria-label", "The skill of each player with its uncertainty");
   const ends = shown.flatMap(k => [data.skills[k] - 2 * data.deviations[k], data.skills[k] + 2 * data.deviations[k], data.true ? data.true[k] : data.skills[k]]);
   const low = Math.min(...ends), high = Math.max(...ends), across = v => left + (width - left - right) * (v - low) / (high - low);
-  const step = stepOf(high - low, 8);
+  const step = niceStep(high - low, 8);
   for (let v = step * Math.ceil(low / step); v <= high; v += step) {
     drawn("line", { class: "grid", x1: across(v), x2: across(v), y1: 0, y2: height - 20 }, svg);
-    drawn("text", { x: across(v), y: height - 6, "text-anchor": "middle" }, svg, plain(v, digitsOf(step)));
+    drawn("text", { x: across(v), y: height - 6, "text-anchor": "middle" }, svg, plain(v, decimalsOf(step)));
   }
   shown.forEach((k, at) => {
     const y = at * row + row / 2;

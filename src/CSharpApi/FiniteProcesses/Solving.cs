@@ -39,6 +39,15 @@ public static partial class Solving
         return process.Process.Tabulate(engine, prior);
     }
 
+    /// <summary>Evaluates a finite process at every state and action.</summary>
+    /// <inheritdoc cref="Tabulate{S, A, G}(Mdp{S, A, G}, Engine, Func{S, A, Tensor}, double[])"/>
+    public static FiniteMdp Tabulate<S, A, G>(
+        this MdpModel<S, A, G> process, Engine engine, Func<S, A, Tensor>? prior = null, double[]? settings = null)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return process.Process.Tabulate(engine, prior, settings);
+    }
+
     /// <summary>Says at which temperature, and in which sense, a process given as tables is to be optimal.</summary>
     /// <param name="process">The process.</param>
     /// <param name="temperature">α, above 0.</param>
@@ -74,6 +83,14 @@ public static partial class Solving
     /// <summary>Features of a process at every state and action, for <see cref="FitReward"/>.</summary>
     /// <inheritdoc cref="Features{S, A, G}(Mdp{S, A, G}, Engine, Func{S, A, Tensor})"/>
     public static double[] Features<S, A>(this MdpModel<S, A> process, Engine engine, Func<S, A, Tensor> features)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return process.Process.Features(engine, features);
+    }
+
+    /// <summary>Features of a process at every state and action, for <see cref="FitReward"/>.</summary>
+    /// <inheritdoc cref="Features{S, A, G}(Mdp{S, A, G}, Engine, Func{S, A, Tensor})"/>
+    public static double[] Features<S, A, G>(this MdpModel<S, A, G> process, Engine engine, Func<S, A, Tensor> features)
     {
         ArgumentNullException.ThrowIfNull(process);
         return process.Process.Features(engine, features);

@@ -8,14 +8,14 @@ module internal Assignments =
     let private isValue (i: FreeIndex) = i.Kind = IndexKind.Enumerated
 
     /// A table at the values that are known of its variables.
-    let private at (known: IReadOnlyDictionary<FreeIndex, Tensor>) (joint: Tensor) =
+    let private at (known: FreeIndex -> Tensor option) (joint: Tensor) =
         joint.Indices
         |> Array.filter isValue
         |> Array.fold
             (fun x i ->
-                match known.TryGetValue i with
-                | true, position -> Shapes.gather (Structure.stack i x) position
-                | _ -> x)
+                match known i with
+                | Some position -> Shapes.gather (Structure.stack i x) position
+                | None -> x)
             joint
 
     /// Picks values backward; `pick` is told of a site, of the index whose value is picked, the plates and times it stands in, and the logarithms of the values'
@@ -25,9 +25,17 @@ module internal Assignments =
         (removed: Removed list)
         : Dictionary<FreeIndex, Tensor> =
         let known = Dictionary<FreeIndex, Tensor>()
+        // of a chain, the last values: what stands outside it reads these, and no step's
+        let last = Dictionary<FreeIndex, struct (FreeIndex * Tensor)>()
 
         let one (known: Dictionary<FreeIndex, Tensor>) (s: FiniteSite) times (e: Eliminated) =
-            known[e.Index] <- pick s e.Index s.Site.Plates times (Structure.stack e.Index (at known e.Joint))
+            let value i =
+                match last.TryGetValue i, known.TryGetValue i with
+                | (true, struct (time, position)), _ when not (List.contains time times) -> Some position
+                | _, (true, position) -> Some position
+                | _ -> None
+
+            known[e.Index] <- pick s e.Index s.Site.Plates times (Structure.stack e.Index (at value e.Joint))
 
         let along (c: EliminatedChain) =
             let siteOf (e: Eliminated) = c.Sites |> List.find (fun s -> List.contains e.Index s.Lags)
@@ -39,10 +47,10 @@ module internal Assignments =
             // after a step a lag is the value before it
             let before = c.Sites |> List.collect (fun s -> s.Lags)
             let after = c.Sites |> List.collect (fun s -> List.take s.Lags.Length s.All)
-            let last = before |> List.map (fun i -> known[i]) |> Array.ofList
+            let ends = before |> List.map (fun i -> known[i])
 
             let _, found =
-                Structure.scanIn true c.Time last (fun carried ->
+                Structure.scanIn true c.Time (Array.ofList ends) (fun carried ->
                     let step = Dictionary<FreeIndex, Tensor>(known)
 
                     for i in before do
@@ -58,6 +66,9 @@ module internal Assignments =
             for s in c.Sites do
                 for i in s.All do
                     known[i] <- found[i]
+
+            for i, position in List.zip before ends do
+                last[i] <- struct (c.Time, position)
 
         for r in List.rev removed do
             match r with

@@ -13,17 +13,70 @@ module internal FilteredSites =
             $"The site \"{s.Path}\" has nothing to be filtered by: it and what it is drawn from are not carried along a chain."
             "Ask for its Marginal."
 
-    /// What is known of the values that a step hands on may only be of the chain itself.
-    let private requireAlone (s: FiniteSite) (c: EliminatedChain) =
-        let own = c.Sites |> List.collect (fun s -> s.All)
+    let private refuseOutside (s: FiniteSite) (c: EliminatedChain) (other: FreeIndex) =
+        Fail.at
+            s.Site.Location
+            $"The site \"{s.Path}\" depends on \"{other.Name}\", which is drawn outside the chain over \"{c.Time.Name}\", in other plates or along another chain."
+            $"Condition on \"{other.Name}\", or ask for the Marginal, given all that is observed."
 
-        match Elimination.scope [ c.Message ] |> Array.tryFind (fun i -> not (List.contains i own)) with
-        | Some other ->
-            Fail.at
-                s.Site.Location
-                $"The site \"{s.Path}\" depends on \"{other.Name}\", which is drawn outside the chain over \"{c.Time.Name}\"."
-                $"Condition on \"{other.Name}\", or ask for the Marginal, given all that is observed."
-        | None -> ()
+    /// What is known, before a chain begins, of the values from outside that its steps read: log p(these, what is observed before), of sites in the same
+    /// plates as the chain.
+    let private outside (joint: FiniteJoint) (s: FiniteSite) (c: EliminatedChain) : Tensor list =
+        let own = c.Sites |> List.collect (fun s -> s.All)
+        let around = c.Sites.Head.Indices |> List.filter (isOver c.Time >> not)
+
+        let read =
+            Elimination.scope [ c.Message ] |> Array.filter (fun i -> not (List.contains i own)) |> List.ofArray
+
+        let isOwn path = c.Sites |> List.exists (fun s -> s.Path = path)
+        let before = joint.Order |> List.takeWhile (isOwn >> not)
+
+        let sites =
+            joint.Sites
+            |> List.filter (fun s -> List.contains s.Path before && not (List.contains c.Time s.Site.Times))
+
+        let known = sites |> List.map (fun s -> s.Index)
+        let isKnown (t: Term) = Elimination.scope [ t.Value ] |> Array.forall (fun i -> List.contains i known)
+
+        // a factor has no place: it belongs to what it reads
+        let isBefore (path, t: Term) =
+            not (List.contains c.Time t.Own)
+            && (List.contains path before || (isKnown t && not (List.contains path joint.Order)))
+
+        let terms =
+            [
+                yield! List.map (SumOut.prior []) sites
+                yield! joint.Evidence |> List.choose (fun (path, _, t) -> if isBefore (path, t) then Some t else None)
+            ]
+
+        let rec linked (found: FreeIndex list) (terms: Term list) =
+            let near, far = terms |> List.partition (fun t -> List.exists (Terms.has t.Value) found)
+
+            if near.IsEmpty then
+                found, []
+            else
+                let all =
+                    near
+                    |> Seq.collect (fun t -> Elimination.scope [ t.Value ])
+                    |> Seq.append found
+                    |> Seq.distinct
+                    |> List.ofSeq
+
+                let found, others = linked all far
+                found, near @ others
+
+        let all, terms = linked read terms
+
+        for i in all do
+            match sites |> List.tryFind (fun s -> s.Index = i) with
+            | Some s when s.Indices.Length = around.Length && List.forall (fun j -> List.contains j around) s.Indices -> ()
+            | _ -> refuseOutside s c i
+
+        let values =
+            terms |> List.map (fun t -> Structure.sum [||] (Terms.except around t.Own) (t.Sign * t.Scaled))
+
+        let gone = all |> List.filter (fun i -> not (List.contains i read))
+        fst (Elimination.all Combination.Sum ignore gone values)
 
     let private chains (time: FreeIndex) (removed: Removed list) =
         removed
@@ -68,8 +121,7 @@ module internal FilteredSites =
         let held = holding places
         let paths (c: EliminatedChain) = c.Sites |> List.map (fun s -> s.Path)
         let known = chains time removed |> List.find (fun c -> paths c = paths held)
-        requireAlone s known
-        let factors = Messages.into known :: held.Factors
+        let factors = Messages.into known :: held.Factors @ outside joint s known
         let left = value :: List.map snd places
 
         let rest =
@@ -83,12 +135,12 @@ module internal FilteredSites =
         Structure.stack value (List.reduce (+) found), s.Indices |> List.map place
 
     /// The same of a site that the chain carries: from the message that goes out of each step.
-    let private carried (s: FiniteSite) (c: EliminatedChain) : Tensor =
-        requireAlone s c
+    let private carried (joint: FiniteJoint) (s: FiniteSite) (c: EliminatedChain) : Tensor =
+        let all = List.reduce (+) (c.Message :: outside joint s c)
 
-        Elimination.scope [ c.Message ]
+        Elimination.scope [ all ]
         |> Array.filter (fun i -> not (obj.ReferenceEquals(i, s.Index)))
-        |> Array.fold (fun x i -> Elimination.logSumExp i x) c.Message
+        |> Array.fold (fun x i -> Elimination.logSumExp i x) all
         |> Structure.stack s.Index
 
     /// The probabilities of a site given what is observed up to each step, that included: its plates and steps, then its values.
@@ -98,7 +150,7 @@ module internal FilteredSites =
         | Some time ->
             let log, indices =
                 match chains time removed |> List.tryFind (fun c -> c.Sites |> List.exists (fun own -> own.Path = s.Path)) with
-                | Some c -> carried s c, s.Indices
+                | Some c -> carried joint s c, s.Indices
                 | None -> beside joint removed s time
 
             List.foldBack Structure.stack indices (Elimination.normalised 0 log)

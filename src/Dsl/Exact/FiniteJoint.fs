@@ -6,8 +6,8 @@ open System
 type internal FiniteJoint =
     {
         Sites: FiniteSite list
-        /// What the program observes, or was given by a handler, in order.
-        Observed: SiteRecord list
+        /// All sites of the program by their paths, latent and observed, in order.
+        Order: string list
         /// log p of the latent sites.
         Priors: Term list
         /// log p of what is observed, and the factors, by what they are of.
@@ -21,13 +21,21 @@ module internal FiniteJoint =
     let private enumerate (all: EnumeratedSites) (r: SiteRequest) =
         if not (isNull r.Value) then
             r
-        elif (Enumeration.count r.Distribution).IsSome then
-            all.Enumerate r
         else
-            Fail.at
-                r.Location
-                $"The site \"{r.Path}\" draws from {r.Distribution.Name}, whose values cannot be listed; a finite model has finite sites."
-                "Observe it, or derive a bound with a guide that draws it."
+            match r.Distribution with
+            // a function of other sites, and no variable
+            | :? Dirac as d -> { r with Value = d.Value; IsFixed = true }
+            | d when (Enumeration.count d).IsSome -> all.Enumerate r
+            | d ->
+                let shape = if d.Shape.Length = 0 then "" else $" of shape {Fail.shape d.Shape}"
+
+                Fail.at
+                    r.Location
+                    $"The site \"{r.Path}\" draws from {d.Name}{shape}, whose values cannot be listed; a finite model has finite sites."
+                    (if d.Support = Support.Binary || d.Support = Support.OneHot then
+                         "Draw one value in a plate, for each of its elements."
+                     else
+                         "Observe it, or derive a bound with a guide that draws it.")
 
     let private refuseHidden path _ =
         Fail.model $"The site \"{path}\" is hidden by a handler, and a finite model has no draws." "Leave Block out."
@@ -58,7 +66,7 @@ module internal FiniteJoint =
 
         {
             Sites = sites
-            Observed = observed
+            Order = [ for s in trace.Sites -> s.Path ]
             Priors = sites |> List.map (SumOut.prior [])
             Evidence =
                 [

@@ -59,7 +59,7 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
              let log = possible (sum joint.Sites (joint.Terms @ added))
              let found = Calculus.gradient log (Array.ofList fields)
-             readOnlyDict (Seq.zip (joint.Sites |> List.map (fun s -> s.Path)) found))
+             log, readOnlyDict (Seq.zip (joint.Sites |> List.map (fun s -> s.Path)) found))
 
     /// Whether the site is at its stated place, and has the value that an index names: 0, and −∞ if it is there and has another.
     let pinned (q: SiteAt, index: FreeIndex) : Term =
@@ -95,8 +95,12 @@ type FinitePosterior internal (joint: FiniteJoint) =
     member _.LogEvidence: Tensor = evidence.Value
 
     /// The probabilities of a site's values: plates and steps are leading axes, values the last. Along a chain it is smoothed: given all that is
-    /// observed.
-    member _.Marginal(path: string) : Tensor = marginals.Value[(find path).Path]
+    /// observed. All are 0 where that is impossible.
+    member _.Marginal(path: string) : Tensor =
+        let log, found = marginals.Value
+        let p: Tensor = found[(find path).Path]
+        // what is impossible whatever the values are has no derivative by them
+        Build.select (less (number log Double.NegativeInfinity) log) p (number p 0.0)
 
     /// The joint probabilities of some sites, an axis for each.
     member _.Joint([<ParamArray>] sites: SiteAt[]) : Tensor = Elimination.normalised 0 (logTable (mustName sites))
@@ -107,7 +111,9 @@ type FinitePosterior internal (joint: FiniteJoint) =
         Elimination.normalised given.Length (logTable (given @ mustName sites))
 
     member private _.Assigned(positions: IReadOnlyDictionary<FreeIndex, Tensor>) =
-        let value (s: FiniteSite) = stack s.Indices (Enumeration.valuesAt positions[s.Index] s.Site.Distribution)
+        let value (s: FiniteSite) =
+            stack s.Indices (Enumeration.valuesAt positions[s.Index] s.Site.Distribution) |> possible
+
         SiteValues(readOnlyDict [ for s in joint.Sites -> s.Path, value s ])
 
     /// The most likely values of all sites together; of equally likely ones some. Along a chain it is Viterbi's path.
@@ -135,9 +141,9 @@ type FinitePosterior internal (joint: FiniteJoint) =
 
             p.Assigned(Assignments.backward pick summed.Value))
 
-    /// The probabilities of a site of each step of a chain given what is observed up to that step, that included: plates and steps are leading axes, values
-    /// the last.
-    member _.Filtered(path: string) : Tensor = FilteredSites.probabilities joint summed.Value (find path)
+    /// The probabilities of a site of each step of a chain given what is observed up to that step, that included, and before the chain: plates and steps are
+    /// leading axes, values the last.
+    member _.Filtered(path: string) : Tensor = FilteredSites.probabilities joint summed.Value (find path) |> possible
 
     /// How the evidence is computed: its formula, with all sums in it, and what is eliminated in which order, with the size of each table.
     member _.Explain() : string = FiniteDerivation.text joint

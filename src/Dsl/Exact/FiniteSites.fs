@@ -58,7 +58,7 @@ type internal EnumeratedSites(isFormal: bool) =
                 Fail.at
                     s.Location
                     $"The site \"{path}\" is summed out along \"{time.Name}\"; what the chain carries is computed from all its earlier values."
-                    "Let the chain carry values of a limited number of steps, or draw the site in the guide."
+                    "Let the chain carry values of a limited number of steps, or make what it carries a site that follows from others: one of probabilities 0 and 1."
 
             s.Lags.Add(FreeIndex($"{path} {k + 1} before", Extent.Fixed index.Capacity, IndexKind.Enumerated))
 

@@ -36,20 +36,14 @@ module internal Blocks =
         elif isNull a then -b
         else a - b
 
-    let transposed (a: Tensor) = if isNull a then null else Shapes.transpose [| 1; 0 |] a
-
-    let private dot left right (a: Tensor) (b: Tensor) =
-        if isNull a || isNull b then
-            null
-        else
-            Structure.dot Semiring.SumProduct [| left |] [| right |] [] a b
-
+    let transposed (a: Tensor) = if isNull a then null else Matrices.transposed a
+    let private both (f: Tensor -> Tensor -> Tensor) (a: Tensor) (b: Tensor) = if isNull a || isNull b then null else f a b
     /// A·B, or A·x of a vector.
-    let times a b = dot 1 0 a b
+    let times a b = both Matrices.product a b
     /// A·Bᵀ
-    let timesTransposed a b = dot 1 1 a b
+    let timesTransposed a b = both Matrices.productByTransposed a b
     /// Aᵀ·B, or Aᵀ·x of a vector.
-    let transposedTimes a b = dot 0 0 a b
+    let transposedTimes a b = both Matrices.productOfTransposed a b
 
     /// C·B, or C·x of a vector.
     let apply (c: Linear) (b: Tensor) =
@@ -86,8 +80,7 @@ module internal Blocks =
         if l.Count = 1 then
             log (scalarOf l)
         else
-            let n = l.Shape[0]
-            Structure.sum [| 0 |] [] (log (Shapes.reshape [| n * n |] l |> Shapes.slice [| 0 |] [| n * n |] [| n + 1 |]))
+            Structure.sum [| 0 |] [] (log (Matrices.diagonal l))
 
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module internal GaussianMessage =
@@ -104,13 +97,20 @@ module internal GaussianMessage =
             Precision = merge a.Precision b.Precision
         }
 
-    /// Added up over a plate or a chain.
+    /// Added up over a plate or a chain. Terms of the evidence are added in double precision: once a filter has settled they are the same at each step,
+    /// and so is what single precision loses of each.
     let sumOver (index: FreeIndex) (m: GaussianMessage) =
         let over (x: Tensor) = if isNull x then null else Structure.sum [||] [ index ] x
 
+        let evidence (x: Tensor) =
+            if isNull x then
+                null
+            else
+                over (Build.convert DType.F64 x) |> Build.convert x.DType
+
         {
-            Fit = over m.Fit
-            Determinant = over m.Determinant
+            Fit = evidence m.Fit
+            Determinant = evidence m.Determinant
             Natural = Map.map (fun _ x -> over x) m.Natural
             Precision = Map.map (fun _ x -> over x) m.Precision
         }

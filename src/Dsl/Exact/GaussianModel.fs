@@ -82,7 +82,7 @@ module internal GaussianModel =
         let variable id name node = { Id = id; Name = name; Node = node; Within = within node; DType = dtype }
 
         let sites = latent |> List.mapi (fun k s -> variable k $"\"{s.Path}\"" (AffineForms.bare s.Value))
-        let reads = AffineForms.reading sites order
+        let reads = Dependence.moving (AffineForms.nodes sites) order
         let times = latent |> List.collect (fun s -> s.Times)
         let scans, ends = loops times order
 

@@ -159,7 +159,7 @@ module internal GaussianMoments =
         let residual = Blocks.solve l (if isNull mean then null else -mean)
         let slopes = slopes |> List.map (fun (o, x) -> o, Blocks.solve l (-x))
         // K = P·Aᵀ·S⁻¹ = (L⁻¹·A·P)ᵀ·L⁻¹
-        let unit = Blocks.solve l (AffineForms.identity noise.DType l.Shape[0])
+        let unit = Blocks.solve l (Matrices.identityOf noise.DType l.Shape[0])
 
         let gains = whitened |> Map.map (fun _ w -> Blocks.transposedTimes w unit)
         let moved (v: GaussianVariable) (e: Tensor) = Blocks.transposedTimes (Blocks.find v.Id whitened) e

@@ -67,7 +67,7 @@ module internal GaussianPlates =
             let p = dense dtype sizes sizes (fun a b -> GaussianMoments.covariance (id a) (id b) g)
             let c = Blocks.factor p
 
-            let d = Blocks.factor (AffineForms.identity dtype n + Blocks.transposedTimes c (Blocks.times j c))
+            let d = Blocks.factor (Matrices.identityOf dtype n + Blocks.transposedTimes c (Blocks.times j c))
 
             let v = Blocks.solve d (Blocks.transposed c)
             let posterior = Blocks.transposedTimes v v

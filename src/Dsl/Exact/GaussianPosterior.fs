@@ -16,7 +16,7 @@ type GaussianMarginal =
     member m.Variance: Tensor =
         let rank = m.Covariance.Shape.Length
         let n = m.Covariance.Shape[rank - 1]
-        let isOwn = AffineForms.identity m.Covariance.DType n
+        let isOwn = Matrices.identityOf m.Covariance.DType n
 
         let isOwn =
             Build.broadcast (Array.init rank (fun a -> a - (rank - 2)) |> Array.map (max -1)) m.Covariance.Shape isOwn
@@ -99,7 +99,7 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
             Structure.stack i (Build.select isAt x (number null))
 
         element,
-        List.foldBack at (List.zip s.Indices (List.ofArray q.Positions)) (Structure.unstack element (AffineForms.identity model.DType n))
+        List.foldBack at (List.zip s.Indices (List.ofArray q.Positions)) (Structure.unstack element (Matrices.identityOf model.DType n))
 
     let requirePlace (q: SiteAt) : SiteAt * GaussianSite =
         let s = find q.Path
@@ -177,6 +177,14 @@ type GaussianPosterior internal (model: GaussianModel, program: Prob<unit>) =
     member _.Conditional(sites: SiteAt seq, given: struct (SiteAt * Tensor) seq) : GaussianMarginal =
         let asked, given = mustName sites, List.ofSeq given
         let known = given |> List.map (fun (struct (q, _)) -> q) |> mustName
+
+        for struct (_, x), (q, s) in List.zip given known do
+            let own = s.Record.Distribution.Shape
+
+            if x.Count <> Build.size own then
+                Fail.model
+                    $"The site \"{q.Path}\" is given a value of shape {Fail.shape x.Shape}; it has the shape {Fail.shape own}."
+                    "Give the value of the site at the place that is named."
 
         let values =
             given

@@ -70,11 +70,7 @@ module internal GaussianSite =
 
         let spread = Build.convert dtype (if isFactor then spread else Shapes.reshape [| n |] spread)
 
-        let diagonal =
-            if isFactor then
-                Structure.sum [| 1 |] [] (AffineForms.identity dtype n * spread)
-            else
-                spread
+        let diagonal = if isFactor then Matrices.diagonal spread else spread
 
         let positive =
             let isPositive = less (number diagonal 0.0) diagonal
@@ -93,7 +89,7 @@ module internal GaussianSite =
         if isFactor then
             Blocks.timesTransposed spread spread
         else
-            AffineForms.identity dtype n * Build.broadcast [| 0; -1 |] [| n; n |] (square spread)
+            Matrices.identityOf dtype n * Build.broadcast [| 0; -1 |] [| n; n |] (square spread)
 
     /// Checks a value of a site, or of what a chain carries, and finds its affine form.
     let form dtype variables (location: Location) (what: string) (value: Tensor) : AffineForm =
@@ -101,6 +97,14 @@ module internal GaussianSite =
         | Ok() -> AffineForms.ofValue dtype variables value
         | Error o ->
             let names = named o.Reads
+
+            let mend =
+                match o.Mixed with
+                | Some i when i.Kind = IndexKind.Time -> $"Carry what is read along \"{i.Name}\", and read its end."
+                | Some i ->
+                    $"Draw what is read together as a vector at one site outside \"{i.Name}\", or approximate: new ExpectationPropagation()."
+                | None -> mend
+
             Fail.at location $"{what} is not affine in latent values: it has {o.Operation} of {names}." mend
 
     let private requireFree variables location what (x: Tensor) =
@@ -155,7 +159,7 @@ module internal GaussianSite =
                         Offset = (if isNull s.Form.Offset then null else where s.Form.Offset zero)
                         Terms = s.Form.Terms |> List.map (fun (v, c) -> v, Linear.Matrix(where (AffineForms.matrix dtype v c) zero))
                     }
-                Noise = where s.Noise (AffineForms.identity dtype n)
+                Noise = where s.Noise (Matrices.identityOf dtype n)
             }
 
     let observed dtype variables (r: SiteRecord) : GaussianSite option =

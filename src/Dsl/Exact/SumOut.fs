@@ -205,10 +205,10 @@ module internal SumOut =
                 let terms, last = chain combination given mend sites time group terms
                 terms, removed @ [ last ]
 
-            // chains over the same steps and plates
+            // chains over the same steps and plates; one may start from where an earlier one ends
             let groups = carried |> List.groupBy (fun s -> s.Indices) |> List.collect (snd >> together terms)
 
-            List.fold along (terms, removed @ first) groups
+            List.fold along (terms, removed @ first) (List.rev groups)
 
         sites
         |> List.groupBy (fun s -> s.Indices.Length)

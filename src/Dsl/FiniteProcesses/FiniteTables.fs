@@ -175,107 +175,6 @@ module FiniteTables =
         outputs b mdp.StateSpace [ sites ] state probability
         b.Build()
 
-    /// Refuses a state that the process may come to and that is none of its values.
-    let private requireInside (mdp: Mdp<'S, 'A, 'G>) (from: int -> string) (read: Func<string, double[]>) =
-        let stray, values, probability =
-            read.Invoke "stray", read.Invoke "strayValue", read.Invoke "probability"
-
-        match Seq.tryFind (fun k -> stray[k] >= 0.0 && probability[k] > 0.0) (seq { 0 .. stray.Length - 1 }) with
-        | Some k ->
-            let field, count = FiniteSpace.field mdp.StateSpace (int stray[k])
-
-            Fail.model
-                $"{from k} the field \"{field}\" becomes {values[k]}; its values are 0 … {count - 1}."
-                "Hold the next state to its field's values, as Clip does, or give the field more."
-        | None -> ()
-
-    /// Values that are equal, whatever the state, are one observation.
-    let private observed states (values: double[]) (probability: double[]) (mdp: FiniteMdp) =
-        let size = values.Length / probability.Length
-
-        let entries =
-            probability
-            |> Array.mapi (fun k p -> List.ofArray values[k * size .. (k + 1) * size - 1], k % states, p)
-            |> Array.filter (fun (_, _, p) -> p > 0.0)
-
-        let distinct = entries |> Array.map (fun (value, _, _) -> value) |> Array.distinct
-        let table = Array.zeroCreate<double>(distinct.Length * states)
-        let counts = distinct |> Array.mapi (fun k value -> value, k) |> dict
-
-        for value, state, p in entries do
-            let place = counts[value] * states + state
-            table[place] <- table[place] + p
-
-        FiniteMdp.hidden (distinct |> Array.map Array.ofList) table mdp
-
-    let private read
-        (mdp: Mdp<'S, 'A, 'G>)
-        states
-        actions
-        outcomes
-        (steps: Func<string, double[]>)
-        (start: Func<string, double[]>)
-        : FiniteMdp =
-        Fail.within mdp.Name (fun () ->
-            let at k =
-                $"The step of \"{mdp.Name}\" from {FiniteSpace.label mdp.StateSpace (k % states)} by {FiniteSpace.label mdp.ActionSpace (k / states / outcomes)}:"
-
-            requireInside mdp at steps
-            let next, probability = steps.Invoke "next", steps.Invoke "probability"
-
-            let starts =
-                if isNull start then
-                    null
-                else
-                    requireInside mdp (fun _ -> $"The start of \"{mdp.Name}\":") start
-                    let p = Array.zeroCreate<double> states
-
-                    Array.iter2
-                        (fun (s: double) q ->
-                            if q > 0.0 then
-                                p[int s] <- p[int s] + q)
-                        (start.Invoke "next")
-                        (start.Invoke "probability")
-
-                    let sum = Array.sum p
-                    p |> Array.map (fun x -> x / sum)
-
-            let prior (weights: double[]) =
-                Array.init (actions * states) (fun k ->
-                    let row = Seq.init actions (fun a -> weights[a * states + k % states])
-                    let largest = Seq.max row
-                    exp (weights[k] - largest) / Seq.sumBy (fun w -> exp (w - largest)) row)
-
-            let parts: FiniteMdp =
-                {
-                    Name = mdp.Name
-                    States = states
-                    Actions = actions
-                    Successors = 1
-                    Next = [||]
-                    Probability = [||]
-                    Reward = steps.Invoke "reward"
-                    Prior = steps.Invoke "prior" |> fun w -> if isNull w then null else prior w
-                    Ends = steps.Invoke "ends" |> fun e -> if isNull e then null else Array.map (fun x -> x > 0.5) e
-                    TerminalValue = steps.Invoke "terminal"
-                    Start = starts
-                    Observation = null
-                    Observations = null
-                    Discount = mdp.Discount
-                    StateSpace = mdp.StateSpace
-                    ActionSpace = mdp.ActionSpace
-                }
-
-            let table =
-                FiniteMdp.assemble parts (fun s a ->
-                    Array.init outcomes (fun k ->
-                        let place = (a * outcomes + k) * states + s
-                        struct (int next[place], probability[place])))
-
-            match steps.Invoke "observed" with
-            | null -> table
-            | values -> observed states values (steps.Invoke "observation") table)
-
     /// The programs that tabulate a process. `prior` gives log-weights of actions in states, which need not be normalised.
     let derive (prior: ('S -> 'A -> Tensor) option) (mdp: Mdp<'S, 'A, 'G>) : TableProgram =
         Fail.within mdp.Name (fun () ->
@@ -287,7 +186,7 @@ module FiniteTables =
                 Name = mdp.Name
                 Steps = steps
                 Start = mdp.Start |> Option.map (startProgram mdp)
-                Read = Func<_, _, _>(read mdp states actions outcomes)
+                Read = Func<_, _, _>(TableReading.read mdp states actions outcomes)
                 SettingsSpace = mdp.SettingsSpace
                 ReadsTime = readsTime
                 States = states

@@ -46,53 +46,36 @@ module Reachability =
         if isNull mdp.Start then
             [||]
         else
-            let starts =
-                seq {
-                    for s in 0 .. mdp.States - 1 do
-                        if mdp.Start[s] > 0.0 then
-                            s
-                }
-
+            let starts = seq { 0 .. mdp.States - 1 } |> Seq.filter (fun s -> mdp.Start[s] > 0.0)
             spread (successors mdp) starts mdp.States |> missing
 
-    /// States that are as good as ends: nothing is earned there nor anywhere they lead to.
-    let private resting (mdp: FiniteMdp) =
-        let idle =
-            Array.init mdp.States (fun s ->
-                mdp.EndsAt s
-                || Seq.forall (fun a -> mdp.PriorOf(s, a) = 0.0 || mdp.Reward[a * mdp.States + s] = 0.0) (seq { 0 .. mdp.Actions - 1 }))
-
-        // the largest set of idle states that nothing leaves
-        let mutable changed = true
-
-        while changed do
-            changed <- false
-
-            for s in 0 .. mdp.States - 1 do
-                if idle[s] && successors mdp s |> Seq.exists (fun next -> not idle[next]) then
-                    idle[s] <- false
-                    changed <- true
-
-        idle
-
-    /// States from which no policy comes to an end, nor to where nothing is earned any more: without a discount their value is infinite, or none.
-    let endless (mdp: FiniteMdp) : int[] =
+    /// The states from which a step may lead to each.
+    let private predecessors (mdp: FiniteMdp) =
         let before = Array.init mdp.States (fun _ -> ResizeArray<int>())
 
         for s in 0 .. mdp.States - 1 do
             for next in successors mdp s do
                 before[next].Add s
 
-        let idle = resting mdp
+        before
 
-        spread
-            (fun s -> before[s])
-            (seq {
-                for s in 0 .. mdp.States - 1 do
-                    if idle[s] then
-                        s
-            })
-            mdp.States
+    let private idle (mdp: FiniteMdp) state =
+        mdp.EndsAt state
+        || Seq.forall (fun a -> mdp.PriorOf(state, a) = 0.0 || mdp.Reward[a * mdp.States + state] = 0.0) (seq { 0 .. mdp.Actions - 1 })
+
+    let private restingBy (mdp: FiniteMdp) (before: ResizeArray<int>[]) =
+        let busy = seq { 0 .. mdp.States - 1 } |> Seq.filter (idle mdp >> not)
+        spread (fun s -> before[s]) busy mdp.States |> Array.map not
+
+    /// Which states are as good as ends: nothing is earned there nor anywhere they lead to.
+    let resting (mdp: FiniteMdp) : bool[] = restingBy mdp (predecessors mdp)
+
+    /// States from which no policy comes to an end, nor to where nothing is earned any more: without a discount their value is infinite, or none.
+    let endless (mdp: FiniteMdp) : int[] =
+        let before = predecessors mdp
+        let resting = restingBy mdp before
+
+        spread (fun s -> before[s]) (seq { 0 .. mdp.States - 1 } |> Seq.filter (fun s -> resting[s])) mdp.States
         |> missing
 
     /// A list of states for people: the first few in words, and how many there are.

@@ -73,8 +73,10 @@ module ModelGraph =
     /// The graph of a program, which is traced and not run.
     let ofProgram (name: string) (program: Prob<'T>) : ModelGraph = within name [] program
 
-    let private input (name: string) (l: Leaf) =
-        Tensor(Op.Input(InputSlot(name, false, Location.unknown)), [||], l.Shape, l.DType, [||])
+    let private inputOf (name: string) (shape: int[]) (dtype: DType) =
+        Tensor(Op.Input(InputSlot(name, false, Location.unknown)), [||], shape, dtype, [||])
+
+    let private input (name: string) (l: Leaf) = inputOf name l.Shape l.DType
 
     let private named (lone: string) (l: Leaf) = if l.Path = "" then lone else l.Path
 
@@ -86,15 +88,28 @@ module ModelGraph =
             input (named "datum" l) rows |> Structure.unstack data)
         |> Record.ofTensors<'D>
 
+    let private dataIndex () = FreeIndex("data", Extent.UpTo("data", 2), IndexKind.Plate)
+
     let private ofDatum (name: string) (space: Space) (program: 'D -> Prob<unit>) : ModelGraph =
-        let data = FreeIndex("data", Extent.UpTo("data", 2), IndexKind.Plate)
+        let data = dataIndex ()
         within name [ data ] (Prob<unit>(fun c -> (program (datum<'D> space data)).Run c))
+
+    let private ofAllData (name: string) (space: Space) (program: Data<'D> -> Prob<unit>) : ModelGraph =
+        let data = dataIndex ()
+        let total = lazy (inputOf "total" [||] DType.F32)
+        within name [] (Prob<unit>(fun c -> (program (Data<'D>(data, datum<'D> space data, total))).Run c))
 
     /// The graph of a model of one datum, in the plate `data` in which fitting places it.
     let ofModel (m: Model<'D>) : ModelGraph = ofDatum m.Name m.Datum m.Of
 
     /// The graph of a guide of one datum, in the plate `data`.
     let ofGuide (g: Guide<'D>) : ModelGraph = ofDatum g.Name g.Datum g.Of
+
+    /// The graph of a model with global variables: these, and the plate `data` of what each datum has of its own.
+    let ofGlobalModel (m: GlobalModel<'D>) : ModelGraph = ofAllData m.Name m.Datum m.Of
+
+    /// The graph of a guide with global variables, with the plate `data`.
+    let ofGlobalGuide (g: GlobalGuide<'D>) : ModelGraph = ofAllData g.Name g.Datum g.Of
 
     let private actionOf (space: Space) : Prob<'A> =
         let draw (values: Tensor list) (l: Leaf) =

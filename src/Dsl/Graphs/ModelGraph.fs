@@ -42,6 +42,7 @@ type ModelGraph internal (name: string, nodes: GraphNode list, edges: GraphEdge 
 
     let picture () = Picture.of' name isOrdered nodes edges
     let unroll (meaning: Meaning) = Unrolled(random, between, meaning.ValuesOf)
+    let wholly names = Meaning(names, isOrdered, (fun i -> i.Capacity))
 
     /// The variables that names stand for, or nothing if one of them is at no step.
     let found (g: Unrolled) (meaning: Meaning) steps (names: Named list) : int list option =
@@ -118,39 +119,59 @@ type ModelGraph internal (name: string, nodes: GraphNode list, edges: GraphEdge 
     /// Whether sets that must not share a variable share one.
     let meets (sets: int list list) = (List.concat sets |> List.distinct).Length < (sets |> List.sumBy List.length)
 
-    let independent (first: string) (second: string) (given: string list) =
-        let a, b, z = variables first, variables second, List.map variables given
-        let meaning = Meaning(a :: b :: z, isOrdered)
-        let g = unroll meaning
+    /// Tries the ways in which letters may stand for steps: the variables that are asked for, and an open trail between them, of the first way that has one.
+    /// None if the question is none for any of these.
+    let tried (q: Question) (meaning: Meaning) (g: Unrolled) ways =
         let fixedOnes = factors g
-        let work = (meaning.Steps |> List.fold (fun n (i, _) -> n * int64 i.Capacity) 1L) * int64 g.Count
-
-        if work > 4_000_000_000L then
-            Fail.model
-                $"The letters of the question stand for too many steps to try them all, {work} variables."
-                "Name steps by numbers, or fewer of them by letters."
-
         let mutable asked = false
 
         let openFor steps =
-            match found g meaning steps [ a ], found g meaning steps [ b ], found g meaning steps z with
+            match found g meaning steps [ q.First ], found g meaning steps [ q.Second ], found g meaning steps q.Given with
             | Some va, Some vb, Some vz when not (meets [ va; vb; vz ]) ->
                 asked <- true
                 let known = vz @ fixedOnes
-                Separation.openTrail g va vb known |> Option.map (dependent g meaning steps a b z known)
+                Separation.openTrail g va vb known |> Option.map (fun trail -> steps, known, trail)
             | _ -> None
 
-        match Seq.tryPick openFor meaning.Assignments with
-        | Some answer -> answer
-        | None when asked ->
+        let first = Seq.tryPick openFor ways
+        if asked then Some first else None
+
+    let independent (first: string) (second: string) (given: string list) =
+        let q =
+            {
+                First = variables first
+                Second = variables second
+                Given = List.map variables given
+            }
+
+        let short = ShortQuestion(random, between, isOrdered, q)
+        let asked = short.Question
+        let meaning = Meaning(asked.First :: asked.Second :: asked.Given, isOrdered, short.StepsOf)
+        let g = unroll meaning
+
+        let work =
+            (meaning.Steps |> List.fold (fun n (i, _) -> n * double (short.StepsOf i)) 1.0) * double g.Count
+
+        if work > 4e9 then
+            Fail.model
+                $"The letters of the question stand for too many steps to try them all, {work:G2} variables."
+                "Name steps by numbers, or fewer of them by letters."
+
+        match tried asked meaning g meaning.Assignments with
+        | Some None ->
             {
                 IsIndependent = true
                 Path = [||]
-                Explanation = $"{a.Text} and {b.Text} are independent{condition z}."
+                Explanation = $"{q.First.Text} and {q.Second.Text} are independent{condition q.Given}."
             }
+        | Some(Some(steps, _, _)) ->
+            let meaning = wholly (q.First :: q.Second :: q.Given)
+            let g = unroll meaning
+            let steps, known, trail = (tried q meaning g [ short.Whole steps ]).Value.Value
+            dependent g meaning steps q.First q.Second q.Given known trail
         | None ->
             Fail.model
-                $"\"{a.Text}\" and \"{b.Text}\"{condition z} share variables, or stand at no steps that there are."
+                $"\"{q.First.Text}\" and \"{q.Second.Text}\"{condition q.Given} share variables, or stand at no steps that there are."
                 "Name different variables, at steps that the chain has."
 
     let requireSite (n: Named) =
@@ -172,7 +193,7 @@ type ModelGraph internal (name: string, nodes: GraphNode list, edges: GraphEdge 
     let adjusting (cause: string) (effect: string) (unobserved: string list) =
         let site = variables >> requireSite
         let x, y, hidden = site cause, site effect, List.map site unobserved
-        let meaning = Meaning(x :: y :: hidden, isOrdered)
+        let meaning = wholly (x :: y :: hidden)
 
         match meaning.Steps with
         | (i, l) :: _ ->

@@ -131,8 +131,8 @@ module internal Naming =
             }
         | None -> plain (node graph nodes text)
 
-/// The values that a question's numbers and letters stand for.
-type internal Meaning(names: Named list, isOrdered: FreeIndex -> bool) =
+/// The values that a question's numbers and letters stand for, in chains of so many steps.
+type internal Meaning(names: Named list, isOrdered: FreeIndex -> bool, stepsOf: FreeIndex -> int) =
     let indices = names |> List.collect (fun n -> n.At) |> List.map fst |> List.distinct
 
     let chosen (i: FreeIndex) choose =
@@ -172,7 +172,7 @@ type internal Meaning(names: Named list, isOrdered: FreeIndex -> bool) =
     /// The values of an index that the unrolled graph has.
     member _.ValuesOf(i: FreeIndex) : int[] =
         if isOrdered i then
-            [| 0 .. i.Capacity - 1 |]
+            [| 0 .. stepsOf i - 1 |]
         else
             let named = numbers i @ [ for l in letters i -> values[struct (i, l)] ]
             let isWhole = named.Length >= i.Capacity && i.Extent.Runtime.IsNone
@@ -194,12 +194,12 @@ type internal Meaning(names: Named list, isOrdered: FreeIndex -> bool) =
 
     /// The value of a subscript where letters stand for given steps; none if there is no such step, and null for all values.
     member _.Value(steps: ((FreeIndex * string) * int) list, i: FreeIndex, s: Subscript) : int option voption =
-        let step n = if n >= 0 && n < i.Capacity then ValueSome(Some n) else ValueNone
+        let step n = if n >= 0 && n < stepsOf i then ValueSome(Some n) else ValueNone
 
         match s with
         | Subscript.All -> ValueSome None
         | Subscript.Number n -> ValueSome(Some n)
-        | Subscript.FromEnd n -> step (i.Capacity - 1 - n)
+        | Subscript.FromEnd n -> step (stepsOf i - 1 - n)
         | Subscript.Letter(l, offset) when isOrdered i ->
             steps
             |> List.pick (fun ((j, letter), t) -> if GraphIndex.isSame i j && l = letter then Some t else None)
@@ -214,7 +214,7 @@ type internal Meaning(names: Named list, isOrdered: FreeIndex -> bool) =
             | (i: FreeIndex, l) :: rest ->
                 seq {
                     for others in assign rest do
-                        for t in 0 .. i.Capacity - 1 do
+                        for t in 0 .. stepsOf i - 1 do
                             if others |> List.forall (fun ((j, _), s) -> s <> t || not (GraphIndex.isSame i j)) then
                                 ((i, l), t) :: others
                 }

@@ -7,8 +7,9 @@ type internal Improvement =
     {
         /// V in deviations from the trajectory, [n+1, n+1].
         Value: Tensor
-        /// a − ā = gain·(s − s̄, 1): [m, n+1].
+        /// u − ū = gain·(s − s̄, 1), of all that is chosen: [q, n+1].
         Gain: Tensor
+        /// [q, q]
         Covariance: Tensor
         /// How much the return rises with the size of the step, at 0, and how that falls.
         Slope: Tensor
@@ -45,7 +46,8 @@ module internal Improvement =
 
         finals[0], fst (freeAt finals[0])
 
-    /// One step of the backward pass: from V of the next state, and the process's derivatives, to V of this one.
+    /// One step of the backward pass: from V of the next state, and the process's derivatives, to V of this one. What is chosen are actions, and under
+    /// the exact posterior noise beside them; the dynamics' noise is what is not.
     let step
         (o: Optimal<'S, 'A, 'G>)
         (bounds: (Tensor * Tensor) option)
@@ -55,7 +57,8 @@ module internal Improvement =
         (reward: Tensor)
         (next: Tensor)
         =
-        let n, m = o.Mdp.StateSpace.Count + 1, o.Mdp.ActionSpace.Count
+        let n = o.Mdp.StateSpace.Count + 1
+        let m = (dynamics: Tensor).Shape[1] - n
         let gamma, alpha = o.Mdp.Discount, o.Temperature
         let whole = reward + gamma * Matrices.congruent next dynamics
         let curvature = -(Matrices.block (n, n + m) (n, n + m) whole)
@@ -83,7 +86,8 @@ module internal Improvement =
             | PlanningSemantics.Boltzmann -> -0.5 * alpha * count
             | _ ->
                 let logDeterminant = 2.0 * Structure.sum [| 0 |] [] (log (Matrices.diagonal l))
-                0.5 * alpha * (count * Math.Log(2.0 * Math.PI * alpha) - logDeterminant)
+                let noises = double (m - o.Mdp.ActionSpace.Count)
+                0.5 * alpha * ((count - noises) * Math.Log(2.0 * Math.PI) + count * Math.Log alpha - logDeterminant)
 
         let luck =
             if isNull noise then

@@ -40,15 +40,7 @@ type LinearQuadraticProgram =
 module LinearQuadratic =
     let private double' x = Build.convert DType.F64 x
 
-    /// ∂y/∂x of vectors, [of y, of x].
-    let internal jacobian (y: Tensor) (x: Tensor) : Tensor =
-        let direction = FreeIndex("direction", Extent.Fixed x.Count, IndexKind.Plate)
-
-        let unit =
-            Build.binary BinaryOp.Equal (Shapes.iota x.Count) (Build.fill [| x.Count |] (Structure.position direction))
-            |> Build.convert x.DType
-
-        (Calculus.jvp [| y |] [| x |] [| unit |])[0] |> Structure.stack direction |> Matrices.transposed
+    let internal jacobian (y: Tensor) (x: Tensor) : Tensor = Calculus.jacobian [||] y x
 
     /// The quadratic form in (x, 1) that a scalar has at x = 0: [[H, g], [gᵀ, 2c]].
     let internal form (y: Tensor) (x: Tensor) : Tensor =
@@ -184,17 +176,15 @@ module LinearQuadratic =
             Horizon = horizon
         }
 
-    let private requireSemantics (o: Optimal<'S, 'A, 'G>) =
-        match o.Semantics with
-        | PlanningSemantics.ExactPosterior when o.Mdp.Discount < 1.0 ->
+    /// Under the exact posterior a discount leaves no quadratic form, unless nothing comes after the first step.
+    let internal requireQuadraticValue (horizon: int) (o: Optimal<'S, 'A, 'G>) =
+        let mdp = o.Mdp
+        let isLast = horizon = 1 && mdp.TerminalValue.IsNone
+
+        if o.Semantics = PlanningSemantics.ExactPosterior && mdp.Discount < 1.0 && not isLast then
             Fail.model
-                $"\"{o.Mdp.Name}\" has a discount of {o.Mdp.Discount}: under the exact posterior it is a probability of going on, and the value, α·log(γ·E[exp(V/α)] + 1 − γ), is no quadratic form."
+                $"\"{mdp.Name}\" has a discount of {mdp.Discount}: under the exact posterior it is a probability of going on, and the value, r + α·log(γ·E[exp(V′/α)] + 1 − γ), is no quadratic form."
                 "Leave the discount out, or choose PlanningSemantics.FixedDynamics."
-        | PlanningSemantics.ExactPosterior when o.Mdp.Observation.IsSome ->
-            Fail.model
-                $"\"{o.Mdp.Name}\" is seen through observations: under the exact posterior what is wished for bends what is believed, which is not solved."
-                "Choose PlanningSemantics.FixedDynamics, or leave the observation out."
-        | _ -> ()
 
     /// The program that gives a linear-quadratic process's numbers; horizon 0 is an infinite one. Refuses others, naming the part and the
     /// operation that is not linear-quadratic.
@@ -203,7 +193,7 @@ module LinearQuadratic =
 
         Fail.within mdp.Name (fun () ->
             Recognition.require mdp
-            requireSemantics o
+            requireQuadraticValue horizon o
             let program, shape = coefficients mdp horizon
 
             {

@@ -79,12 +79,16 @@ module Riccati =
             0.5 * alpha * (m * Math.Log(2.0 * Math.PI) + double p.Chosen * log alpha - logDeterminant)
 
     /// How high Q is at the mean action, above V.
-    let private peak semantics m (alpha: Tensor) (covariance: Tensor) =
+    let internal peak semantics m (alpha: Tensor) (covariance: Tensor) =
         match semantics with
         | PlanningSemantics.Boltzmann -> 0.5 * double m * alpha
         | _ ->
             let half = Structure.sum [| 0 |] [] (log (Matrices.diagonal (Factorisations.cholesky covariance)))
             -alpha * (0.5 * double m * Math.Log(2.0 * Math.PI) + half)
+
+    /// How much a deviation from the mean action costs a policy of a covariance.
+    let internal curvatureOf (alpha: Tensor) (covariance: Tensor) =
+        alpha * Matrices.solve (Factorisations.cholesky covariance) (Matrices.identity covariance.Shape[0])
 
     /// V of a step from that of the next.
     let internal step semantics (shape: LinearQuadraticShape) (alpha: Tensor) (gamma: Tensor) dynamics reward (next: Tensor) : RiccatiStep =
@@ -116,7 +120,7 @@ module Riccati =
             Value = Matrices.symmetric value
             Gain = Matrices.block (0, m) (0, n) response
             Covariance = covariance
-            Curvature = alpha * Matrices.solve (Factorisations.cholesky covariance) (Matrices.identity m)
+            Curvature = curvatureOf alpha covariance
             Peak = peak semantics m alpha covariance
             Pivots = pivots
             Response = response

@@ -143,7 +143,7 @@ module internal FactorReading =
     let private counts (t: LinearTerm) (ones: Tensor) (zeros: Tensor) constant = FactorKind.Conjugate(t, [| ones; zeros |], constant)
 
     let private bernoulli read familyOf (d: Bernoulli) (y: Tensor) : FactorKind option =
-        match probabilityOf d.Logits with
+        match d.Probability with
         | Some p ->
             (match element read familyOf ExponentialFamily.Beta p, probitOf read p with
              | Some t, _ -> Some(counts t y (1.0 - y) (Build.fill y.Shape (number y 0.0)))
@@ -154,7 +154,7 @@ module internal FactorReading =
     let private binomial read familyOf (d: Binomial) (y: Tensor) : FactorKind option =
         let n = Build.fill y.Shape (number y (double d.Count))
 
-        probabilityOf d.Logits
+        d.Probability
         |> Option.bind (element read familyOf ExponentialFamily.Beta)
         |> Option.map (fun t -> counts t y (n - y) (Special.logChoose n y))
 

@@ -1,32 +1,21 @@
-using System.Net;
 using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 
 namespace Inference;
 
-/// <summary>The page of a report: a template, a style sheet and a script from the assembly, and the episode as JSON among them.</summary>
+/// <summary>The page of an episode: its content, style and script from the assembly, and the episode as JSON.</summary>
 internal static class ReportPage
 {
-    // All places are filled in one pass: what is filled in may hold what looks like one.
-    public static string Of(Episode episode, EpisodeReport report) => Regex.Replace(
-        Resource("report.html"),
-        @"\{\{(\w+)\}\}",
-        place => place.Groups[1].Value switch
-        {
-            "title" => WebUtility.HtmlEncode(TitleOf(episode, report)),
-            "style" => Resource("report.css").TrimEnd(),
-            "script" => Resource("report.js").TrimEnd(),
-            "data" => DataOf(episode, report),
-            "graph" => GraphOf(report),
-            _ => throw new InvalidOperationException($"The page has an unknown place, {place.Value}."),
-        });
-
-    private static string TitleOf(Episode episode, EpisodeReport report) => report.Title ?? episode.Model;
-
-    private static string GraphOf(EpisodeReport report) => report.Graph is null
-        ? ""
-        : $"<section id=\"graph\" aria-label=\"The graph of the process\">\n{report.Graph.ToSvg().TrimEnd()}\n</section>";
+    public static string Of(Episode episode, EpisodeReport report) => new ReportFrame
+    {
+        Title = report.Title ?? episode.Model,
+        Summary = report.Summary ?? $"An episode under the planner {episode.Planner}.",
+        Content = Resource("report.html"),
+        Graph = report.Graph,
+        Style = Resource("report.css"),
+        Script = Resource("report.js"),
+        Data = DataOf(episode, report),
+    }.ToHtml();
 
     private static string Resource(string name)
     {
@@ -43,8 +32,6 @@ internal static class ReportPage
         using (var json = new Utf8JsonWriter(bytes))
         {
             json.WriteStartObject();
-            json.WriteString("title", TitleOf(episode, report));
-            json.WriteString("summary", report.Summary ?? $"An episode under the planner {episode.Planner}.");
             json.WriteString("model", episode.Model);
             json.WriteString("planner", episode.Planner);
             json.WriteString("seed", episode.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture));

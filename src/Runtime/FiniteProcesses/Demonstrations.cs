@@ -14,7 +14,8 @@ public sealed class Demonstrations
         ArgumentNullException.ThrowIfNull(actions);
         if (states.Length == 0 || states.Length != actions.Length || actions[0].Length == 0)
         {
-            throw new ArgumentException($"Of {states.Length} episodes there are states, of {actions.Length} actions; give both of at least one.");
+            throw new ArgumentException(
+                $"States of {states.Length} episodes came, and actions of {actions.Length}; give both of at least one, with at least one action.");
         }
 
         Steps = actions[0].Length;
@@ -23,7 +24,8 @@ public sealed class Demonstrations
             if (actions[episode].Length != Steps || states[episode].Length != Steps + 1)
             {
                 throw new ArgumentException(
-                    $"Episode {episode} has {states[episode].Length} states and {actions[episode].Length} actions; expected {Steps + 1} and {Steps}.");
+                    $"Episode {episode} has {states[episode].Length} states and {actions[episode].Length} actions; expected {Steps + 1} and {Steps}, as many as "
+                        + "the first has. Repeat the last state of one that ended before, with any actions: they count for nothing.");
             }
         }
 
@@ -45,6 +47,7 @@ public sealed class Demonstrations
     /// <summary>The mean over episodes of Σ γᵗ φ(sₜ, aₜ), until an episode ends.</summary>
     /// <param name="process">The process that they are of.</param>
     /// <param name="features">φ: [feature, action, state].</param>
+    /// <exception cref="ArgumentException">An episode has a state or an action that the process has not, or a forbidden action.</exception>
     internal double[] FeaturesOf(FiniteMdp process, double[] features)
     {
         int pairs = process.Actions * process.States;
@@ -55,13 +58,7 @@ public sealed class Demonstrations
             for (int time = 0; time < Steps; time++, discount *= process.Discount)
             {
                 int state = States[episode][time], action = Actions[episode][time];
-                if ((uint)state >= (uint)process.States || (uint)action >= (uint)process.Actions)
-                {
-                    throw new ArgumentException(
-                        $"Episode {episode} has state {state} and action {action} at time {time}; \"{process.Name}\" has {process.States} states and "
-                            + $"{process.Actions} actions.");
-                }
-
+                RequirePossible(process, episode, time);
                 if (process.EndsAt(state))
                 {
                     break;
@@ -75,6 +72,52 @@ public sealed class Demonstrations
         }
 
         return mean;
+    }
+
+    /// <summary>Steps that the process never takes, in words: where the first is, and how many there are; null where there are none.</summary>
+    internal string? Strays(FiniteMdp process)
+    {
+        (int Episode, int Time)[] strays =
+        [
+            .. from episode in Enumerable.Range(0, Episodes)
+               from time in Enumerable.Range(0, Steps)
+               where !process.EndsAt(States[episode][time]) && !Leads(process, episode, time)
+               select (episode, time),
+        ];
+        if (strays.Length == 0)
+        {
+            return null;
+        }
+
+        (int first, int at) = strays[0];
+        return $"{strays.Length} steps of the demonstrations are none of \"{process.Name}\": in episode {first} one leads at time {at} from "
+            + $"({process.State(States[first][at])}) by ({process.Action(Actions[first][at])}) to ({process.State(States[first][at + 1])}).";
+    }
+
+    private bool Leads(FiniteMdp process, int episode, int time)
+    {
+        int state = States[episode][time], row = Actions[episode][time] * process.Successors;
+        return Enumerable.Range(row, process.Successors)
+            .Select(successor => (successor * process.States) + state)
+            .Any(place => process.Next[place] == States[episode][time + 1] && process.Probability[place] > 0);
+    }
+
+    private void RequirePossible(FiniteMdp process, int episode, int time)
+    {
+        int state = States[episode][time], action = Actions[episode][time], next = States[episode][time + 1];
+        if ((uint)state >= (uint)process.States || (uint)action >= (uint)process.Actions || (uint)next >= (uint)process.States)
+        {
+            throw new ArgumentException(
+                $"Episode {episode} has state {state} and action {action} at time {time}, and state {next} after it; \"{process.Name}\" has {process.States} states "
+                    + $"and {process.Actions} actions.");
+        }
+
+        if (!process.EndsAt(state) && process.PriorOf(state, action) == 0)
+        {
+            throw new ArgumentException(
+                $"Episode {episode} takes ({process.Action(action)}) in ({process.State(state)}) at time {time}, which the prior policy of \"{process.Name}\" forbids: "
+                    + "no reward explains it.");
+        }
     }
 
     /// <summary>How often episodes start in each state.</summary>

@@ -10,10 +10,10 @@ internal static class Enclosure
     private const int Widenings = 8;
 
     /// <summary>A bound on |V − V*| in every state, or null where none is proved.</summary>
-    public static double? Of(FiniteSolver solver, FiniteMessages messages, TableShape shape)
+    public static double? Of(FiniteSolver solver, FiniteMessages messages)
     {
         double[] value = messages.Values[0];
-        if (Durations(solver, messages, shape) is not { } steps)
+        if (Durations(solver, messages) is not { } steps)
         {
             return null;
         }
@@ -31,9 +31,10 @@ internal static class Enclosure
         return null;
     }
 
-    private static double[]? Durations(FiniteSolver solver, FiniteMessages messages, TableShape shape)
+    private static double[]? Durations(FiniteSolver solver, FiniteMessages messages)
     {
-        using TableExecutable sweep = solver.Load(MessagePrograms.duration(solver.Backup, shape));
+        // Where nothing is earned any more two sweeps cannot differ: such states are over.
+        using TableExecutable sweep = solver.LoadUntilRest(shape => MessagePrograms.duration(solver.Backup, shape));
         sweep.SetTable("policy", messages.Policies[0]);
         sweep.Set("value", messages.Values[0]);
         for (int k = 0; k < MaximumSweeps; k++)

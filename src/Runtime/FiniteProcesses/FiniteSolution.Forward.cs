@@ -32,7 +32,7 @@ public sealed partial class FiniteSolution
     public double[] Visits()
     {
         double[] visits = (double[])RequireStart().Clone();
-        Walk(Forward, (mass, _) =>
+        Walk(Forward, Process.EndsAt, (mass, _) =>
         {
             for (int state = 0; state < visits.Length; state++)
             {
@@ -43,12 +43,13 @@ public sealed partial class FiniteSolution
     }
 
     /// <summary>The return, discounted, that an episode under the policy is expected to have in the process's own dynamics, rewards alone.</summary>
-    /// <exception cref="InvalidOperationException">The process has no start, or episodes do not end.</exception>
+    /// <exception cref="InvalidOperationException">The process has no start, or episodes never stop earning.</exception>
     public double ExpectedReturn()
     {
         double total = 0;
         double[] last = RequireStart();
-        Walk(Forward, (mass, reward) =>
+        bool[] resting = Horizon is null ? Reachability.resting(Process) : [];
+        Walk(Forward, state => resting[state], (mass, reward) =>
         {
             total += reward;
             last = mass;
@@ -122,8 +123,8 @@ public sealed partial class FiniteSolution
         return masses;
     }
 
-    /// <summary>Steps until the horizon, or until hardly any episode goes on.</summary>
-    private void Walk(TableExecutable forward, Action<double[], double> after)
+    /// <summary>Steps until the horizon, or until hardly any episode is in a state that is not over.</summary>
+    private void Walk(TableExecutable forward, Func<int, bool> isOver, Action<double[], double> after)
     {
         forward.SetState("mass", RequireStart());
         double[] mass = new double[Process.States];
@@ -131,7 +132,7 @@ public sealed partial class FiniteSolution
         {
             Step(forward, time);
             after(forward.State("mass", mass), forward.Output("reward"));
-            if (Horizon is null && mass.Where((_, state) => !Process.EndsAt(state)).Sum() < Negligible)
+            if (Horizon is null && mass.Where((_, state) => !isOver(state)).Sum() < Negligible)
             {
                 return;
             }

@@ -46,6 +46,7 @@ public sealed partial class FiniteSolution : ExactSolution
         Method = method ?? new ValueIteration();
         _why = method is null ? Reason(optimal.Mdp) : "asked for";
         Validate(Method);
+        RequireRoom(Method, Process);
         if (Method is not BackwardInduction)
         {
             RequireFiniteValue(Process);
@@ -144,7 +145,7 @@ public sealed partial class FiniteSolution : ExactSolution
         text.AppendLine(CultureInfo.InvariantCulture, $"== Finite process \"{Process.Name}\"");
         text.AppendLine(
             CultureInfo.InvariantCulture,
-            $"{Process.States} states, {Process.Actions} actions, at most {Process.Successors} successors of each{(IsDated ? "; it reads the time, and has tables for each" : "")}");
+            $"{Process.States} states, {Process.Actions} actions, at most {Process.Successors} {(Process.Successors == 1 ? "successor" : "successors")} of each{(IsDated ? "; it reads the time, and has tables for each" : "")}");
         text.AppendLine($"prior policy: {(Process.Prior is null ? "uniform" : "given")}");
         text.AppendLine().AppendLine("== Equations").Append(SoftBellman.text(_solver.Backup));
         if (Process.Ends is not null)
@@ -190,6 +191,19 @@ public sealed partial class FiniteSolution : ExactSolution
         if (!holds)
         {
             throw new ModelException($"{option} is {value}.", LocationModule.ofUser(), "", mend);
+        }
+    }
+
+    private static void RequireRoom(FiniteMethod method, FiniteMdp process)
+    {
+        const double most = 1L << 28;
+        if (method is BackwardInduction { Steps: var steps } && (double)steps * process.States * ((2 * process.Actions) + 1) is var numbers and > most)
+        {
+            throw new ModelException(
+                $"Backward induction of \"{process.Name}\" keeps V, Q and π at {steps} steps: {numbers:G3} numbers; at most {most:G3} are kept.",
+                LocationModule.ofUser(),
+                process.Name,
+                "Go back from fewer steps; over an infinite horizon, by ValueIteration or PolicyIteration, one policy is kept for all times.");
         }
     }
 
@@ -253,14 +267,15 @@ public sealed partial class FiniteSolution : ExactSolution
         Method is BackwardInduction { Steps: var steps } ? _solver.Rounding() * steps
         : _solver.Backup is { Semantics: PlanningSemantics.Boltzmann, Temperature: > 0 } ? null
         : _solver.Contracts ? _solver.DistanceOf(Residual)
-        : Enclosure.Of(_solver, _messages, TableShape.Of(Process));
+        : Enclosure.Of(_solver, _messages);
 
     private string Course() =>
         Method switch
         {
             BackwardInduction { Steps: var steps } => $"{steps} sweeps from the terminal value back",
             PolicyIteration => $"{Improvements} policies evaluated and improved, {Sweeps} sweeps in all",
-            _ when _solver.Share is > 0 and < 1 => $"{Sweeps} sweeps from a value of 0, the last by {_solver.Share:G2} of the way",
+            _ when _solver.Share < 1 => $"{Sweeps} sweeps from a value of 0, the last by {_solver.Share:G2} of the way",
+            _ when _solver.Shifts > 0 => $"{Sweeps} sweeps from a value of 0, {_solver.Shifts} of them shifted by what all states still have to come in common",
             _ => $"{Sweeps} sweeps from a value of 0",
         };
 

@@ -34,13 +34,23 @@ internal sealed class FiniteSolver : IDisposable
     /// <summary>Whether a sweep brings any two values nearer by the discount. Under the exact posterior it need not; see docs/planning.md.</summary>
     public bool Contracts => Backup.Discount < 1 && Backup.Semantics != PlanningSemantics.ExactPosterior;
 
-    /// <summary>The share of the way to T V that a Boltzmann sweep goes: halved while residuals do not fall.</summary>
-    public double Share { get; private set; }
+    /// <summary>The share of the way to T V that a sweep goes: of a Boltzmann policy it is halved while residuals do not fall.</summary>
+    public double Share { get; private set; } = 1;
+
+    /// <summary>How often all values were shifted at once; see <see cref="Shift"/>.</summary>
+    public int Shifts { get; private set; }
 
     /// <summary>The spacing of numbers near 1.</summary>
     private double Epsilon => _engine.Options.Precision == Precision.Double ? Math.BitIncrement(1.0) - 1.0 : MathF.BitIncrement(1f) - 1f;
 
     public TableExecutable Load(Program program) => new(_engine, program, _process);
+
+    /// <summary>A program over the process whose episodes end where nothing is earned any more.</summary>
+    public TableExecutable LoadUntilRest(Func<TableShape, Program> program)
+    {
+        FiniteMdp process = FiniteMdpModule.terminating(Reachability.resting(_process), _process);
+        return new TableExecutable(_engine, program(TableShape.Of(process)), process);
+    }
 
     /// <summary>Steps from the last to the first.</summary>
     public FiniteMessages Induct(int steps)
@@ -71,9 +81,8 @@ internal sealed class FiniteSolver : IDisposable
     public FiniteMessages Iterate(ValueIteration options)
     {
         using TableExecutable sweep = Load(MessagePrograms.sweep(Backup, _shape));
-        Share = 1;
-        sweep.Set("share", [Share]);
-        Converge(sweep, options.Tolerance, options.MaximumSweeps);
+        sweep.Set("share", Share);
+        Converge(sweep, options.Tolerance, options.MaximumSweeps, damped: Backup.Semantics == PlanningSemantics.Boltzmann);
         return Decided(sweep.State("value", _values));
     }
 
@@ -88,7 +97,7 @@ internal sealed class FiniteSolver : IDisposable
             evaluation.SetTable("policy", messages.Policies[0]);
             evaluation.SetTable("cost", Decide.Output("cost", cost));
             evaluation.SetState("value", messages.Values[0]);
-            Converge(evaluation, options.Tolerance / 2, options.MaximumSweeps);
+            Converge(evaluation, options.Tolerance / 2, options.MaximumSweeps - Sweeps, damped: false);
             double[] before = messages.Policies[0];
             messages = Decided(evaluation.State("value", _values));
             double change = before.Zip(messages.Policies[0], (p, q) => Math.Abs(p - q)).Max();
@@ -138,7 +147,11 @@ internal sealed class FiniteSolver : IDisposable
     /// <summary>What two sweeps may differ by though nothing changes any more.</summary>
     private double Floor() => 4 * Epsilon * Math.Max(_values.Max(Math.Abs), double.Epsilon);
 
-    private void Converge(TableExecutable sweep, double tolerance, int most)
+    /// <param name="sweep">One run, one sweep.</param>
+    /// <param name="tolerance">The distance to the solution that is asked for.</param>
+    /// <param name="most">The most sweeps.</param>
+    /// <param name="damped">Whether sweeps may run in circles, and go shorter ways where residuals do not fall.</param>
+    private void Converge(TableExecutable sweep, double tolerance, int most, bool damped)
     {
         double[] ratios = new double[RatiosRemembered];
         Array.Fill(ratios, 1);
@@ -147,52 +160,90 @@ internal sealed class FiniteSolver : IDisposable
         {
             RunOrThrow(sweep);
             double residual = sweep.Output("residual");
-            if (k % SweepsBetweenLooks == 0)
-            {
-                sweep.State("value", _values);
-                if (Share > SmallestShare && residual > atLastLook / 2)
-                {
-                    Share /= 2;
-                    sweep.Set("share", [Share]);
-                }
-
-                atLastLook = residual;
-            }
 
             // Where nothing else is known, the worst ratio of the last residuals tells how fast sweeps come nearer.
             ratios[k % RatiosRemembered] = double.IsInfinity(before) ? 1 : residual / before;
             double modulus = Contracts ? Backup.Discount : Math.Min(ratios.Max(), 1);
+            bool looks = k % SweepsBetweenLooks == 0;
+            if (looks)
+            {
+                sweep.State("value", _values);
+            }
+
             if (residual <= Floor() || (modulus < 1 && modulus * residual <= tolerance * (1 - modulus) / 2))
             {
                 sweep.State("value", _values);
                 return;
             }
 
-            if (k == most)
+            if (k >= most)
             {
-                throw new InvalidOperationException(NotConverged(sweep, residual, most));
+                throw new InvalidOperationException(NotConverged(sweep, residual, modulus, tolerance));
+            }
+
+            if (looks && damped)
+            {
+                if (Share > SmallestShare && residual > atLastLook / 2)
+                {
+                    Share /= 2;
+                    sweep.Set("share", Share);
+                }
+
+                atLastLook = residual;
+            }
+            else if (looks && Contracts && _process.Ends is null)
+            {
+                Shift(sweep);
             }
 
             before = residual;
         }
     }
 
-    private string NotConverged(TableExecutable sweep, double residual, int most)
+    /// <summary>
+    /// Sweeps once and adds what all states have in common of what is still to come, where that is most of it. T(V + c) = T V + γ·c, so that V* − T V lies between γ/(1 − γ) times the
+    /// smallest and the largest change of a sweep (MacQueen, "A modified dynamic programming method for Markovian decision problems", 1966); the middle
+    /// of the two is added, which at least halves the bound of the distance.
+    /// </summary>
+    private void Shift(TableExecutable sweep)
+    {
+        double[] before = (double[])_values.Clone();
+        RunOrThrow(sweep);
+        double[] changes = [.. sweep.State("value", _values).Zip(before, (after, value) => after - value)];
+        double least = changes.Min(), most = changes.Max(), middle = (least + most) / 2;
+
+        // Where states have less in common, as where some are not come to yet, those that are as they should be stay so.
+        if (most - least <= Math.Abs(middle))
+        {
+            double common = Backup.Discount / (1 - Backup.Discount) * middle;
+            sweep.SetState("value", Array.ConvertAll(_values, value => value + common));
+            Shifts++;
+        }
+    }
+
+    private string NotConverged(TableExecutable sweep, double residual, double modulus, double tolerance)
     {
         double[] before = (double[])sweep.State("value", _values).Clone();
+        int swept = Sweeps;
         RunOrThrow(sweep);
         double[] after = sweep.State("value", _values);
         int[] growing = [.. Enumerable.Range(0, before.Length).Where(s => Math.Abs(after[s] - before[s]) >= residual / 2)];
         string why = Backup.Semantics switch
         {
-            PlanningSemantics.Boltzmann =>
+            PlanningSemantics.Boltzmann when Backup.Temperature > 0 =>
                 "Sweeps need not find the fixed point of a Boltzmann policy: give a horizon, new BackwardInduction { Steps = … }.",
+            PlanningSemantics.ExactPosterior when Backup.Temperature == 0 =>
+                "In the limit of low temperatures the luckiest episode counts alone, and a discount makes it no shorter: give a termination, a horizon, or "
+                    + "fixed dynamics.",
             PlanningSemantics.ExactPosterior =>
                 "E[exp(R/α)] may be infinite though rewards are bounded, since a discount only makes long episodes rare: give a higher temperature, "
                     + "a horizon, or fixed dynamics.",
+            _ when Contracts =>
+                $"At a discount of {Backup.Discount} each sweep leaves up to that share of the distance: allow MaximumSweeps of "
+                    + $"{swept + Math.Log(tolerance * (1 - modulus) / (2 * modulus * residual)) / Math.Log(modulus):F0}, or a larger Tolerance.",
             _ => "Their value may be infinite: give a discount below 1, a termination, a horizon, or more MaximumSweeps.",
         };
-        return $"The value of \"{_process.Name}\" still changes by {residual:G4} after {most} sweeps, most in the states "
+        return $"The value of \"{_process.Name}\" still changes by {residual:G4} after {swept} sweeps, most in the states "
             + $"{Reachability.describe(_process, growing)}. {why}";
     }
 

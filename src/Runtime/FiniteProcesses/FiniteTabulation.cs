@@ -68,7 +68,7 @@ public static class FiniteTabulation
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(settings);
-        SpaceText.Require($"The process \"{program.Steps.Name}\"", "settings", program.SettingsSpace, settings.Length);
+        SpaceText.Require($"The process \"{program.Name}\"", "settings", program.SettingsSpace, settings.Length);
         using Executable steps = engine.Compile(program.Steps);
         if (settings.Length > 0)
         {

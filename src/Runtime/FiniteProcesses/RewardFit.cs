@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 
 namespace Inference;
 
@@ -22,6 +23,26 @@ public sealed record MaximumEntropyReward
 
     /// <summary>The largest element of the gradient at which the search ends. 1e-5 unless given.</summary>
     public double Tolerance { get; init; } = 1e-5;
+
+    /// <summary>Refuses options out of their range.</summary>
+    /// <exception cref="ModelException">An option is out of its range.</exception>
+    internal void Validate()
+    {
+        (string Option, double Value, bool Holds, string Mend)[] options =
+        [
+            (nameof(Temperature), Temperature, Temperature > 0 && double.IsFinite(Temperature), "Choose it above 0."),
+            (nameof(Precision), Precision, Precision >= 0 && double.IsFinite(Precision), "Choose 0 for none, or a number above it."),
+            (nameof(MaximumSteps), MaximumSteps, MaximumSteps >= 1, "Allow at least 1 step."),
+            (nameof(Tolerance), Tolerance, Tolerance > 0, "Choose it above 0."),
+        ];
+        foreach ((string option, double value, bool holds, string mend) in options)
+        {
+            if (!holds)
+            {
+                throw new ModelException($"{nameof(MaximumEntropyReward)}.{option} is {value}.", LocationModule.ofUser(), "", mend);
+            }
+        }
+    }
 }
 
 /// <summary>A reward that explains demonstrations: the weights of features, found by maximum-entropy inverse reinforcement learning.</summary>
@@ -61,10 +82,25 @@ public sealed class RewardFit
                 $"{features.Length} numbers of features came; \"{process.Name}\" needs {pairs} of each, [feature, action, state].", nameof(features));
         }
 
+        if (Array.FindIndex(features, number => !double.IsFinite(number)) is >= 0 and var wrong)
+        {
+            int pair = wrong % pairs;
+            throw new ArgumentException(
+                $"Feature {wrong / pairs} of \"{process.Name}\" is {features[wrong]} in ({process.State(pair % process.States)}) for ({process.Action(pair / process.States)}).",
+                nameof(features));
+        }
+
+        options.Validate();
         _options = options;
         Process = process;
         Features = features;
         Expert = demonstrations.FeaturesOf(process, features);
+        Warnings = demonstrations.Strays(process) is { } strays ? [strays] : [];
+        foreach (string warning in Warnings)
+        {
+            engine.Logger.LogWarning("{Warning}", warning);
+        }
+
         Weights = new double[Expert.Length];
         Gap = new double[Expert.Length];
         RewardProgram program = InverseReinforcement.derive(
@@ -95,6 +131,9 @@ public sealed class RewardFit
 
     /// <summary>What the demonstrations have more of each feature than a soft-optimal policy under these weights.</summary>
     public double[] Gap { get; }
+
+    /// <summary>What may be a slip: demonstrated steps that the process never takes.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>L(θ), in units of reward; see <see cref="InverseReinforcement"/>.</summary>
     public double Objective { get; private set; }

@@ -16,8 +16,13 @@ public sealed class GaussianController : IDisposable
     internal GaussianController(LinearQuadraticNumbers process, QuadraticMessages messages, Beliefs beliefs, Engine engine)
     {
         (_process, _messages, _beliefs) = (process, messages, beliefs);
-        _program = new NamedExecutable(engine, Filtering.controller(process.Shape));
+        _program = new NamedExecutable(engine, Filtering.controller(process.Process.Semantics, process.Shape));
         _program.Set("observation", process.Observation);
+        if (beliefs.Earned.Length > 0)
+        {
+            _program.Set("temperature", process.Process.Temperature);
+        }
+
         _mean = new double[process.Shape.States];
         _best = new double[process.Shape.Actions];
         _action = new float[process.Shape.Actions];
@@ -60,11 +65,17 @@ public sealed class GaussianController : IDisposable
             sight[k] = observation[k];
         }
 
-        int row = RowOf(Time), size = _process.Dynamics.Length / Math.Max(1, shape.Horizon);
+        int row = RowOf(Time);
         _program.Set("sight", sight);
         _program.Set("filter", _beliefs.Gains[row]);
         _program.Set("policy", _messages.Gains[row]);
-        _program.Set("dynamics", _process.Dynamics.AsSpan(row * size, size));
+        _program.Set("dynamics", RowOf(_process.Dynamics, row));
+        if (_beliefs.Earned.Length > 0)
+        {
+            _program.Set("earned", _beliefs.Earned[row]);
+            _program.Set("reward", RowOf(_process.Reward, row));
+        }
+
         _program.Run();
         _program.Output("mean", _mean);
         _program.Output("action", _best);
@@ -87,6 +98,12 @@ public sealed class GaussianController : IDisposable
 
     /// <summary>Frees what is compiled.</summary>
     public void Dispose() => _program.Dispose();
+
+    private ReadOnlySpan<double> RowOf(double[] stacked, int row)
+    {
+        int size = stacked.Length / Math.Max(1, _process.Shape.Horizon);
+        return stacked.AsSpan(row * size, size);
+    }
 
     private int RowOf(int time) =>
         _process.Shape.Horizon == 0 ? 0

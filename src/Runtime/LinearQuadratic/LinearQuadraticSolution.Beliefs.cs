@@ -18,8 +18,13 @@ public sealed partial class LinearQuadraticSolution
         Matrix(Believed.Covariances[TimeOf(time, Believed.Covariances.Length)], States, States, States, 1);
 
     /// <summary>What not knowing the state adds to the value of a belief at a time; not above 0 where rewards are costs.</summary>
-    /// <inheritdoc cref="KalmanGain"/>
-    public double EstimationCost(int time = 0) => Believed.CostAt(TimeOf(time, _messages.Values.Length));
+    /// <exception cref="InvalidOperationException">The state is seen; or under the exact posterior, where it depends on what is believed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The horizon has no such time.</exception>
+    public double EstimationCost(int time = 0) =>
+        Believed.Costs is { } costs
+            ? costs[TimeOf(time, costs.Length)]
+            : throw new InvalidOperationException(
+                $"Under the exact posterior what not knowing the state of \"{Process.Name}\" adds to its value depends on what is believed. Value counts it.");
 
     /// <summary>A controller that acts on observations. It keeps its own belief; make one for each episode that runs at a time.</summary>
     /// <returns>To be disposed.</returns>

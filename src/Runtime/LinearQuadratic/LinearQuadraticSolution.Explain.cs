@@ -19,7 +19,10 @@ public sealed partial class LinearQuadraticSolution
         text.AppendLine().AppendLine("== Equations").Append(RiccatiModule.text(Process.Semantics, Process.Temperature, Process.Discount));
         if (_beliefs is not null)
         {
-            text.AppendLine("  s is the mean of a belief N(s, S): a Kalman filter's, whose covariance no action changes, so that the gains are those of a state that is seen");
+            text.AppendLine(Tilted
+                ? "  s is the mean of a belief N(s, S) given what was observed and that past rewards were earned; with S′ = (S⁻¹ − V_ss/α)⁻¹ and J = S′·V_s/α, "
+                    + "K ← K + K_s·J, Σ ← Σ + K_s·S′·K_sᵀ, V ← V + V_sᵀ·S′·V_s/α + constants"
+                : "  s is the mean of a belief N(s, S): a Kalman filter's, whose covariance no action changes, so that the gains are those of a state that is seen");
         }
 
         text.AppendLine().AppendLine("== Method").AppendLine($"Riccati recursion, {_why}: {Steps} steps back from {(Horizon is null ? "0" : "the terminal value")}, in double precision");
@@ -33,8 +36,12 @@ public sealed partial class LinearQuadraticSolution
 
     private static string Number(double x) => x.ToString("G6", CultureInfo.InvariantCulture);
 
+    /// <summary>Whether rewards bend what is believed.</summary>
+    private bool Tilted => _beliefs is { Costs: null };
+
     private string Certainty() =>
         Horizon is not null ? "exact but for rounding"
+        : Tilted ? $"the last step changed V by {Residual:G3}; no bound is claimed for the value of a belief"
         : ErrorBound is { } bound
             ? $"the last step changed V by {Residual:G3}; P lies between the cost of {Steps} steps and the cost of the policy found: |P − P*| ≤ {bound:G3}"
         : $"the last step changed V by {Residual:G3}; no bound is claimed: the closed loop is not stable, or some reward is no cost";
@@ -46,16 +53,18 @@ public sealed partial class LinearQuadraticSolution
         double[] offset = Offset();
         for (int a = 0; a < Actions; a++)
         {
-            string terms = string.Join("", Enumerable.Range(0, States).Select(s => $" − {Number(gain[a, s])}·{states[s]}"));
-            text.AppendLine($"{actions[a]} = {Number(offset[a])}{terms}, with a deviation of {Number(Math.Sqrt(covariance[a, a]))}");
+            IEnumerable<string> terms = Enumerable.Range(0, States)
+                .Where(s => gain[a, s] != 0)
+                .Select(s => $" {(gain[a, s] > 0 ? '−' : '+')} {Number(Math.Abs(gain[a, s]))}·{states[s]}");
+            text.AppendLine($"{actions[a]} = {Number(offset[a])}{string.Concat(terms)}, with a deviation of {Number(Math.Sqrt(covariance[a, a]))}");
         }
 
         if (_beliefs is not null)
         {
             double[,] belief = BeliefCovariance();
             string deviations = string.Join(", ", Enumerable.Range(0, States).Select(s => $"{states[s]} {Number(Math.Sqrt(belief[s, s]))}"));
-            string cost = Horizon is null && Process.Discount == 1
-                ? $"{Number(_beliefs.AverageReward)} to what a step earns"
+            string cost = Tilted ? "what Value counts"
+                : Horizon is null && Process.Discount == 1 ? $"{Number(_beliefs.AverageReward)} to what a step earns"
                 : $"{Number(EstimationCost())} to V";
             text.AppendLine($"after an observation the state is known with deviations of {deviations}; not knowing it adds {cost}");
         }

@@ -40,7 +40,11 @@ public sealed partial class LinearQuadraticSolution : ExactSolution
         try
         {
             _messages = _solver.Solve();
-            _beliefs = process.Shape.Observations > 0 ? Beliefs.Of(_process, method, engine, _messages) : null;
+            if (process.Shape.Observations > 0)
+            {
+                (_beliefs, _messages) = Beliefs.Of(_process, method, engine, _messages);
+            }
+
             _decide = new NamedExecutable(engine, RiccatiModule.decide(process.Shape));
         }
         catch
@@ -69,8 +73,8 @@ public sealed partial class LinearQuadraticSolution : ExactSolution
     public double Residual => _messages.Residual;
 
     /// <summary>
-    /// How far any number of P may be from the solution; null where no bound is claimed: for a finite horizon, which is exact but for rounding, and where
-    /// the closed loop is not stable.
+    /// How far any number of P may be from the solution; null where no bound is claimed: for a finite horizon, which is exact but for rounding, where
+    /// the closed loop is not stable, and for beliefs under the exact posterior.
     /// </summary>
     public override double? ErrorBound => _messages.ErrorBound;
 

@@ -1,7 +1,7 @@
 namespace Inference;
 
 /// <summary>What the backward recursion has found: a row a step, or one for all steps of an infinite horizon.</summary>
-internal sealed class QuadraticMessages
+internal sealed record QuadraticMessages
 {
     /// <summary>V [n+1, n+1]; of a finite horizon also that of the last state.</summary>
     public required double[][] Values { get; init; }

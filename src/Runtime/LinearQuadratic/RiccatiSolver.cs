@@ -143,7 +143,7 @@ internal sealed class RiccatiSolver : IDisposable
         }
 
         int pivot = Array.FindIndex(pivots[step], p => !double.IsFinite(p));
-        string when = $"with {steps - step} steps to go";
+        string when = steps - step == 1 ? "with 1 step to go" : $"with {steps - step} steps to go";
         throw pivot < _process.Shape.Actions
             ? Refuse(
                 $"−∂²Q/∂a² of \"{Process.Name}\" is not positive definite at the action \"{SpaceText.Components(Process.ActionSpace)[pivot]}\" {when}: "
@@ -167,11 +167,18 @@ internal sealed class RiccatiSolver : IDisposable
 
     private ModelException NotSettled(double[] after, double[] before, double residual, int steps)
     {
-        int worst = Enumerable.Range(0, States).MaxBy(k => Math.Abs(At(after, k, k) - At(before, k, k)));
+        double Change(int row, int column) => Math.Abs(At(after, row, column) - At(before, row, column));
+        int worst = Enumerable.Range(0, States).MaxBy(k => Change(k, k));
+
+        // What a state is worth may go on to grow where its cost, the quadratic part, has settled.
+        int slope = Enumerable.Range(0, States).MaxBy(k => Change(k, States));
+        string where = Change(slope, States) > Change(worst, worst)
+            ? $"what {SpaceText.Components(Process.StateSpace)[slope]} is worth at 0"
+            : $"the direction {Direction(after, worst)}";
         return Refuse(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"The value of \"{Process.Name}\" still changes by {residual:G3} after {steps} steps, most in the direction {Direction(after, worst)}."),
+                $"The value of \"{Process.Name}\" still changes by {residual:G3} after {steps} steps, most in {where}."),
             "Give a discount below 1, actions that reach it, more MaximumSteps, or a horizon: new Riccati { Horizon = … }.");
     }
 

@@ -55,6 +55,7 @@ public sealed class TrajectorySolution : IDisposable
             _iteration.SetState("actions", method.Actions ?? Rest());
             Improve();
             Read();
+            RequireFiniteGains();
         }
         catch
         {
@@ -81,7 +82,10 @@ public sealed class TrajectorySolution : IDisposable
     /// <summary>What another iteration promises to gain, at first order.</summary>
     public double Promise { get; private set; }
 
-    /// <summary>Σ γᵗ·r of the trajectory with noise at its mean, first of that which the search began with, then after each iteration. It never falls.</summary>
+    /// <summary>
+    /// Σ γᵗ·r of the trajectory with noise at its mean, first of that which the search began with, then after each iteration. It never falls. Under the exact
+    /// posterior noise is that of the most likely trajectory, and each standard normal ε of it costs ½·α·ε².
+    /// </summary>
     public IReadOnlyList<double> Returns => _returns;
 
     /// <summary>s̄ at a time; there is one more than actions.</summary>
@@ -158,7 +162,9 @@ public sealed class TrajectorySolution : IDisposable
         text.AppendLine(
             CultureInfo.InvariantCulture,
             $"iterative LQR, asked for: {Iterations} iterations, return {_returns[0]:G6} → {_returns[^1]:G6}; another promises {Promise:G3} ({(Converged ? "converged" : "not converged")})");
-        text.AppendLine("locally optimal where it converged: no bound is claimed; noise is held at its mean along the trajectory and counts in V alone");
+        text.AppendLine(Process.Semantics == PlanningSemantics.ExactPosterior
+            ? "locally optimal where it converged: no bound is claimed; noise is inferred beside the actions, at a cost of ½·α·ε², which returns count"
+            : "locally optimal where it converged: no bound is claimed; noise is held at its mean along the trajectory and counts in V alone");
         return text.AppendLine().AppendLine("== Iteration").Append(_iteration.Explain()).ToString();
     }
 
@@ -250,6 +256,22 @@ public sealed class TrajectorySolution : IDisposable
                 LocationModule.ofUser(),
                 Process.Name,
                 "Begin with actions under which states and rewards stay finite, Actions = [ … ], or with a shorter horizon.");
+        }
+    }
+
+    /// <summary>A return that rises without end has taken the numbers of the last iteration beyond what is finite.</summary>
+    private void RequireFiniteGains()
+    {
+        IEnumerable<double> numbers = _gains.Concat(_covariances).Concat(_values).SelectMany(row => row);
+        if (!numbers.All(double.IsFinite))
+        {
+            throw new ModelException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The return of \"{Process.Name}\" grows from {_returns[0]:G3} to {_returns[^1]:G3} in {Iterations} iterations, where its gains are no longer finite."),
+                LocationModule.ofUser(),
+                Process.Name,
+                "Let the reward cost what is large, − 0.5 * Square(a), hold actions [Within] limits, or begin with other actions, Actions = [ … ].");
         }
     }
 

@@ -152,3 +152,133 @@ let ``A time, a state or an option out of range is refused`` () =
     refuses "BackwardInduction.Steps is 0." (fun () -> walk.Optimal(1.0).Solve(engine, BackwardInduction(Steps = 0)) |> ignore)
     refuses "ValueIteration.Tolerance is 0." (fun () -> walk.Optimal(1.0).Solve(engine, ValueIteration(Tolerance = 0.0)) |> ignore)
     refuses "The temperature of \"walk\" is 0." (fun () -> walk.Optimal(0.0) |> ignore)
+
+/// From any state to any other.
+let private mixing seed discount =
+    let random = Random seed
+    let row () = Array.init 4 (fun _ -> random.NextDouble())
+
+    let p =
+        Array.init 4 (fun _ -> Array.init 2 (fun _ -> row () |> fun r -> r |> Array.map (fun x -> x / Array.sum r)))
+
+    FiniteMdp.ofTransition
+        "mixing"
+        (Array3D.init 4 2 4 (fun s a k -> p[s].[a].[k]))
+        (Array2D.init 4 2 (fun _ _ -> 2.0 * random.NextDouble() - 1.0))
+        discount
+
+/// max |T V − V| by the equations, computed here.
+let private off (mdp: FiniteMdp) alpha (value: ReadOnlySpan<double>) =
+    let v = value.ToArray()
+
+    let q s a =
+        let next k = (a * mdp.Successors + k) * mdp.States + s
+
+        mdp.Reward[a * mdp.States + s]
+        + mdp.Discount
+          * Seq.sum (seq { for k in 0 .. mdp.Successors - 1 -> mdp.Probability[next k] * v[mdp.Next[next k]] })
+
+    Seq.max (
+        seq {
+            for s in 0 .. mdp.States - 1 do
+                let top = max (q s 0) (q s 1)
+                abs (top + alpha * log (0.5 * exp ((q s 0 - top) / alpha) + 0.5 * exp ((q s 1 - top) / alpha)) - v[s])
+        }
+    )
+
+[<Fact>]
+let ``Near a discount of 1 what all states have in common is not waited for`` () =
+    use engine = inDouble ()
+
+    for gamma in [ 0.99; 0.9999; 0.999999 ] do
+        let mdp = mixing 1 gamma
+
+        for method in [ ValueIteration() :> FiniteMethod; PolicyIteration() ] do
+            use x = mdp.Optimal(0.5).Solve(engine, method)
+            Assert.InRange(off mdp 0.5 (x.Values 0), 0.0, 1e-6 * (1.0 - gamma) + 1e-8)
+            Assert.InRange(x.Sweeps, 1, 2000)
+
+    use x = (mixing 1 0.99).Optimal(0.5).Solve(engine)
+    Assert.Contains("shifted by what all states still have to come in common", x.Explain())
+    // where sweeps take their whole way, none is said to be shorter
+    let parted = { walk with Discount = 0.999 }
+    use y = parted.Optimal(0.5).Solve(engine)
+    Assert.DoesNotContain("of the way", y.Explain())
+
+[<Fact>]
+let ``MaximumSweeps are those of all evaluations together, and the error says how many would do`` () =
+    use engine = inDouble ()
+    // two rooms that never meet, each with its own reward: nothing in common is left after the first shift
+    let rooms =
+        FiniteMdp.ofTransition
+            "rooms"
+            (Array3D.init 2 2 2 (fun s _ k -> if s = k then 1.0 else 0.0))
+            (Array2D.init 2 2 (fun s a -> double s + 0.1 * double a))
+            0.999
+
+    for method in [ ValueIteration(MaximumSweeps = 100) :> FiniteMethod; PolicyIteration(MaximumSweeps = 100) ] do
+        let e =
+            Assert.Throws<InvalidOperationException>(fun () -> rooms.Optimal(1.0).Solve(engine, method) |> ignore)
+
+        Assert.Contains("after 10", e.Message)
+
+        Assert.Matches(
+            "At a discount of 0.999 each sweep leaves up to that share of the distance: allow MaximumSweeps of \\d+, or",
+            e.Message
+        )
+
+    let told =
+        let e =
+            Assert.Throws<InvalidOperationException>(fun () ->
+                rooms.Optimal(1.0).Solve(engine, ValueIteration(MaximumSweeps = 100)) |> ignore)
+
+        Text.RegularExpressions.Regex.Match(e.Message, "MaximumSweeps of (\\d+)").Groups[1].Value |> int
+
+    use x = rooms.Optimal(1.0).Solve(engine, ValueIteration(MaximumSweeps = told + 100))
+    Assert.InRange(off rooms 1.0 (x.Values 0), 0.0, 1e-9)
+
+[<Fact>]
+let ``Where episodes come to rest they need no end`` () =
+    use engine = inDouble ()
+    // 0 → 1 → 2, where nothing is earned any more
+    let lake ends =
+        FiniteMdp.ofSuccessors
+            "lake"
+            (Array3D.init 3 2 1 (fun s a _ -> min 2 (s + a)))
+            (Array3D.create 3 2 1 1.0)
+            (Array2D.init 3 2 (fun s _ -> if s < 2 then -1.0 else 0.0))
+            1.0
+        |> FiniteMdp.startingFrom [| 1.0; 0.0; 0.0 |]
+        |> FiniteMdp.terminating [| false; false; ends |]
+
+    use resting = (lake false).Optimal(0.1).Solve(engine)
+    use ending = (lake true).Optimal(0.1).Solve(engine)
+    Assert.Equal<double>(ending.Values(0).ToArray(), resting.Values(0).ToArray())
+    Assert.Equal(ending.ErrorBound.Value, resting.ErrorBound.Value, 1e-15)
+    Assert.Equal(ending.ExpectedReturn(), resting.ExpectedReturn(), 1e-12)
+    let last = resting.Occupancies 50 |> Array.last
+    Assert.Equal(1.0, last[2], 1e-9)
+
+[<Fact>]
+let ``Tables of a horizon too long are refused before they are kept`` () =
+    use engine = inDouble ()
+
+    refuses "Backward induction of \"walk\" keeps V, Q and π at 100000000 steps: 2.5E+09 numbers; at most 2.68E+08 are kept." (fun () ->
+        walk.Optimal(1.0).Solve(engine, BackwardInduction(Steps = 100_000_000)))
+
+[<Fact>]
+let ``Which states rest, and which never end, is found in the time of the table`` () =
+    // a corridor of idle rooms before one that pays: each rests or not by the next
+    let n = 200_000
+
+    let corridor pays =
+        FiniteMdp.ofSuccessors
+            "corridor"
+            (Array3D.init n 1 1 (fun s _ _ -> min (n - 1) (s + 1)))
+            (Array3D.create n 1 1 1.0)
+            (Array2D.init n 1 (fun s _ -> if s = n - 1 then pays else 0.0))
+            1.0
+
+    Assert.Equal(n, (Reachability.endless (corridor 1.0)).Length)
+    Assert.Empty(Reachability.endless (corridor 0.0))
+    Assert.Equal(n, corridor 0.0 |> Reachability.resting |> Array.filter id |> Array.length)

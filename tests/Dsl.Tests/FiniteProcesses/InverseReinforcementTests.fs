@@ -11,12 +11,14 @@ let private inDouble () =
 
 let private noisy (random: Random) count = Array.init count (fun _ -> 2.0 * random.NextDouble() - 1.0)
 
-/// Random episodes of any kind: what they show need not be sensible.
+/// Random episodes of actions that are allowed: what they show need not be sensible.
 let private wander (random: Random) (mdp: FiniteMdp) episodes steps =
-    Demonstrations(
-        Array.init episodes (fun _ -> Array.init (steps + 1) (fun _ -> random.Next mdp.States)),
-        Array.init episodes (fun _ -> Array.init steps (fun _ -> random.Next mdp.Actions))
-    )
+    let rec allowed state =
+        let action = random.Next mdp.Actions
+        if mdp.PriorOf(state, action) > 0.0 then action else allowed state
+
+    let states = Array.init episodes (fun _ -> Array.init (steps + 1) (fun _ -> random.Next mdp.States))
+    Demonstrations(states, states |> Array.map (fun row -> row |> Array.truncate steps |> Array.map allowed))
 
 /// What the features of a policy's episodes sum to, from forward messages: Σ over times, states and actions, of those that go on.
 let private occupied (mdp: FiniteMdp) (x: FiniteSolution) (masses: double[][]) (features: double[]) steps =
@@ -174,9 +176,49 @@ let ``What has no such gradient, or does not fit, is refused`` () =
         Assert.Throws<ArgumentException>(fun () -> mdp.FitReward(Array.zeroCreate 9, shown, MaximumEntropyReward(), engine) |> ignore)
 
     Assert.Contains("9 numbers of features came; \"random\" needs 8 of each", e.Message)
-    let strange = Demonstrations([| [| 0; 9 |]; [| 9; 0 |] |], [| [| 0 |]; [| 1 |] |])
+    let allowed = if mdp.PriorOf(3, 0) > 0.0 then 0 else 1
+    let strange = Demonstrations([| [| 3; 0 |]; [| 9; 0 |] |], [| [| allowed |]; [| 1 |] |])
 
     let e =
         Assert.Throws<ArgumentException>(fun () -> mdp.FitReward(Array.zeroCreate 8, strange, MaximumEntropyReward(), engine) |> ignore)
 
-    Assert.Contains("Episode 1 has state 9 and action 1 at time 0", e.Message)
+    Assert.Contains("Episode 1 has state 9 and action 1 at time 0, and state 0 after it; \"random\" has 4 states", e.Message)
+
+    let e =
+        Assert.Throws<ArgumentException>(fun () ->
+            let features = Array.init 8 (fun k -> if k = 5 then nan else 0.0)
+            mdp.FitReward(features, shown, MaximumEntropyReward(), engine) |> ignore)
+
+    Assert.Contains("Feature 0 of \"random\" is NaN in (state 1) for (action 1).", e.Message)
+
+    for options, problem in
+        [
+            MaximumEntropyReward(Temperature = 0.0), "MaximumEntropyReward.Temperature is 0."
+            MaximumEntropyReward(Precision = -1.0), "MaximumEntropyReward.Precision is -1."
+            MaximumEntropyReward(MaximumSteps = -1), "MaximumEntropyReward.MaximumSteps is -1."
+            MaximumEntropyReward(Tolerance = nan), "MaximumEntropyReward.Tolerance is NaN."
+        ] do
+        refuses problem (fun () -> mdp.FitReward(Array.zeroCreate 8, shown, options, engine))
+
+[<Fact>]
+let ``A forbidden action is refused, and a step that the process never takes is a warning`` () =
+    use engine = inDouble ()
+
+    let mdp =
+        FiniteMdp.ofTransition "turn" (Array3D.init 2 2 2 (fun s _ k -> if s = k then 0.0 else 1.0)) (Array2D.zeroCreate 2 2) 1.0
+        |> FiniteMdp.withPrior [| 1.0; 0.5; 0.0; 0.5 |]
+
+    let fit states actions =
+        mdp.FitReward([| 1.0; 0.0; 0.0; 0.0 |], Demonstrations(states, actions), MaximumEntropyReward(MaximumSteps = 1), engine)
+
+    let e = Assert.Throws<ArgumentException>(fun () -> fit [| [| 0; 1 |] |] [| [| 1 |] |] |> ignore)
+    Assert.Contains("Episode 0 takes (action 1) in (state 0) at time 0, which the prior policy of \"turn\" forbids", e.Message)
+
+    Assert.Equal<string>(
+        [
+            "2 steps of the demonstrations are none of \"turn\": in episode 1 one leads at time 0 from (state 0) by (action 0) to (state 0)."
+        ],
+        (fit [| [| 0; 1; 0 |]; [| 0; 0; 0 |] |] [| [| 0; 1 |]; [| 0; 0 |] |]).Warnings
+    )
+
+    Assert.Empty((fit [| [| 0; 1; 0 |] |] [| [| 0; 1 |] |]).Warnings)

@@ -68,7 +68,8 @@ let ``A specification is evaluated at every state and action, over all that its 
     Assert.Equal(-97.0, table.Reward[18 + 10])
     Assert.Equal(13.0, table.Reward[11])
     Assert.Equal<bool>([| true; true; false |], Array.truncate 3 table.Ends)
-    Assert.Equal<double>([| 0.0; 0.5; 0.0 |], Array.truncate 3 table.TerminalValue)
+    // an end is worth nothing, whatever the specification says of it
+    Assert.Equal<double>([| 0.0; 0.0; 0.0; 0.5 |], Array.truncate 4 table.TerminalValue)
     Assert.Null table.Prior
     Assert.Null table.Start
 
@@ -144,8 +145,40 @@ let ``A step out of its fields is an error that names the state, the action and 
     let halved = shop |> Mdp.step (fun s _ -> { s with Open = 0.5 * L.Convert(s.Open, DType.F32) })
 
     refuses
-        "The step of \"shop\" from Stock[0] 0, Stock[1] 0, Open 1 by Units 0: the field \"Open\" becomes 0.5; its values are 0 … 1."
+        "The step of \"shop\" from Stock[0] 0, Stock[1] 1, Open 1 by Units 0: the field \"Open\" becomes 0.5; its values are 0 … 1."
         (fun () -> tabulate halved)
+
+[<Fact>]
+let ``What is said of an end does not count: no step is taken from it`` () =
+    use engine =
+        new Engine(EngineOptions(Threads = 2, Precision = Precision.Double, Cache = false, Verify = true))
+
+    let countdown =
+        Mdp.define<Order, Order, NoSettings> "countdown"
+        |> Mdp.step (fun s _ -> { Units = s.Units - whole 1.0 })
+        |> Mdp.reward (fun s _ -> 1.0 / L.Convert(s.Units, DType.F32))
+        |> Mdp.terminalValue (fun s _ -> L.Log(L.Convert(s.Units, DType.F32)))
+        |> Mdp.termination (fun s _ -> L.Equal(s.Units, whole 0.0))
+
+    use x = (Mdp.optimal 1.0 countdown).Solve(engine, ValueIteration())
+    Assert.Equal<double>([| 0.0; 1.0 |], x.Values(0).ToArray())
+
+[<Fact>]
+let ``Log-weights that are no policy are refused with the state`` () =
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false))
+    let idle = shop |> Mdp.step (fun s _ -> s)
+
+    let weighed weight =
+        idle.Tabulate(engine, (fun s a -> weight (L.Convert(s.Open, DType.F32)) (L.Convert(a.Units, DType.F32))))
+
+    refuses "The prior policy of \"shop\" forbids every action in Stock[0] 0, Stock[1] 0, Open 1." (fun () ->
+        weighed (fun isOpen _ -> L.Select(L.Less(0.5, isOpen), scalar -infinity, scalar 0.0)))
+
+    refuses "The prior policy of \"shop\" has a log-weight of NaN in Stock[0] 0, Stock[1] 0, Open 1 for Units 1." (fun () ->
+        weighed (fun isOpen units -> L.Sqrt(-1.0 * isOpen * units)))
+
+    let one = weighed (fun _ units -> L.Select(L.Less(0.5, units), scalar -infinity, scalar 3.0))
+    Assert.Equal((1.0, 0.0), (one.PriorOf(5, 0), one.PriorOf(5, 1)))
 
 [<Fact>]
 let ``A part that reads the time is refused`` () =

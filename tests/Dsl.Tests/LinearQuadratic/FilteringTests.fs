@@ -151,6 +151,10 @@ let ``Observations that cannot be filtered are refused`` () =
     let e = failure (fun () -> LinearQuadratic.derive 0 (Mdp.optimal 1.0 bent))
     Assert.Contains("whose mean is not affine; it takes a product of what moves with \"X\"", e.Problem)
 
+    let unseen = walk 1.2 1.0 1.0 1.0 1.0 |> Mdp.observe (fun s -> L.Normal(0.0 * s.X, L.Ones()))
+    let e = failure (fun () -> (Mdp.optimal 1.0 unseen).Solve(engine, Riccati()))
+    Assert.StartsWith("What is believed of \"walk\" does not settle: after ", e.Problem)
+
     use seen =
         (Mdp.optimal 1.0 { walk 1.0 1.0 1.0 1.0 1.0 with Observation = None }).Solve(engine, Riccati())
 

@@ -30,6 +30,7 @@ let private elements (a: double[,]) = a |> Seq.cast<double> |> List.ofSeq
 [<InlineData(PlanningSemantics.FixedDynamics, 0.9, true)>]
 [<InlineData(PlanningSemantics.Boltzmann, 1.0, true)>]
 [<InlineData(PlanningSemantics.ExactPosterior, 1.0, false)>]
+[<InlineData(PlanningSemantics.ExactPosterior, 1.0, true)>]
 let ``On a linear-quadratic process one iteration finds what LQR does`` (semantics: PlanningSemantics) (gamma: double) (noisy: bool) =
     use engine = inDouble 2
     let steps = 5
@@ -49,6 +50,39 @@ let ``On a linear-quadratic process one iteration finds what LQR does`` (semanti
             let beside = [| float32 (x.State(t)[0]) + 0.5f; float32 (x.State(t)[1]) - 0.25f |]
             Assert.Equal(known.Value(ReadOnlySpan beside, t), x.Value(ReadOnlySpan beside, t), 1e-7)
             Assert.Equal(known.Act(ReadOnlySpan beside, t)[0], x.Act(ReadOnlySpan beside, t)[0], 1e-5f)
+
+type Spot = { Y: Tensor }
+type Shift = { By: Tensor }
+
+[<Fact>]
+let ``Under the exact posterior the trajectory is the most likely one, noise included`` () =
+    use engine = inDouble 2
+    let alpha, from = 0.4, 0.75
+
+    let falling: Mdp<Spot, Shift, NoSettings> =
+        Mdp.define "falling"
+        |> Mdp.transition (fun s a ->
+            prob {
+                let! y = L.Sample("y", L.Normal(s.Y + a.By, L.Fill 0.5))
+                return { Y = y }
+            })
+        |> Mdp.reward (fun _ a -> -0.5 * L.Square a.By)
+        |> Mdp.terminalValue (fun s _ -> -L.Exp s.Y)
+
+    use x =
+        (Mdp.optimalIn PlanningSemantics.ExactPosterior alpha falling)
+            .Solve(engine, IterativeLqr(Horizon = 1, From = [| from |], Tolerance = 1e-13))
+
+    // −½u² − ½αε² − exp(y) with y = from + u + ½ε
+    let y, u = x.State(1)[0], x.Action(0)[0]
+    Assert.Equal(-exp y, u, 1e-6)
+    Assert.Equal(from + u - 0.25 * exp y / alpha, y, 1e-6)
+    let luck = 0.5 * exp y / alpha
+    Assert.Equal(-0.5 * u * u - 0.5 * alpha * luck * luck - exp y, x.Returns[x.Iterations], 1e-6)
+
+    refuses
+        "\"falling\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, r + α·log(γ·E[exp(V′/α)] + 1 − γ), is no quadratic form."
+        (fun () -> IterativeLqr.derive 2 (Mdp.optimalIn PlanningSemantics.ExactPosterior 1.0 (falling |> Mdp.discount 0.9)))
 
 /// Bits of a whole swing, from actions that rock.
 let private swing (engine: Engine) =
@@ -214,6 +248,16 @@ let ``Options and processes that mean nothing are refused`` () =
     let away = pendulum |> Mdp.step (fun s a -> { s with Speed = L.Exp(1000.0 * s.Angle) + a.Torque })
     let e = failure (fun () -> solve away (IterativeLqr(Horizon = 4)))
     Assert.StartsWith("The return of the first trajectory of \"pendulum\" is", e.Problem)
+
+    let endless: Mdp<State, Action, NoSettings> =
+        Mdp.define "endless"
+        |> Mdp.step (fun s (a: Action) -> { X = s.X + a.U })
+        |> Mdp.reward (fun s (a: Action) -> 0.5 * L.Sum(L.Square s.X) + 0.5 * L.Sum(L.Square a.U))
+
+    let e =
+        failure (fun () -> (Mdp.optimal 1.0 endless).Solve(engine, IterativeLqr(Horizon = 4, From = [| 1.0; 0.0 |])))
+
+    Assert.StartsWith("The return of \"endless\" grows from 2 to ", e.Problem)
 
     let over = pendulum |> Mdp.termination (fun s _ -> L.Less(s.Angle, 0.0))
 

@@ -15,25 +15,24 @@ let private derive (step: Cart -> Push -> Cart) (reward: Cart -> Push -> Tensor)
 
 [<Fact>]
 let ``What is not affine is named with its field and its operation`` () =
-    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes the operation sin of what moves with \"Position\"." (fun () ->
+    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes sin of what moves with \"Position\"." (fun () ->
         derive (fun s a -> { still s a with Speed = 2.0 * L.Sin s.Position + a.Force }) cost)
 
     refuses "The step of \"cart\" is not affine: its field \"Position\" takes a product of what moves with \"Speed\", \"Force\"." (fun () ->
         derive (fun s a -> { still s a with Position = s.Speed * a.Force }) cost)
 
-    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes a maximum of what moves with \"Speed\"." (fun () ->
+    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes max of what moves with \"Speed\"." (fun () ->
         derive (fun s a -> { still s a with Speed = L.Clip(s.Speed, -1.0, 1.0) + a.Force }) cost)
 
-    refuses
-        "The step of \"cart\" is not affine: its field \"Speed\" takes a derivative of its own (stop) of what moves with \"Speed\"."
-        (fun () -> derive (fun s a -> { still s a with Speed = L.StopGradient s.Speed + a.Force }) cost)
+    refuses "The step of \"cart\" is not affine: its field \"Speed\" takes a stopped gradient of what moves with \"Speed\"." (fun () ->
+        derive (fun s a -> { still s a with Speed = L.StopGradient s.Speed + a.Force }) cost)
 
 [<Fact>]
 let ``What is not quadratic is named with its operation`` () =
     refuses "The reward of \"cart\" is not quadratic: it takes a product of what moves with \"Position\", \"Speed\"." (fun () ->
         derive still (fun s a -> cost s a - L.Square s.Position * L.Square s.Speed))
 
-    refuses "The reward of \"cart\" is not quadratic: it takes the operation abs of what moves with \"Force\"." (fun () ->
+    refuses "The reward of \"cart\" is not quadratic: it takes abs of what moves with \"Force\"." (fun () ->
         derive still (fun s a -> cost s a - L.Abs a.Force))
 
 [<Fact>]
@@ -50,6 +49,30 @@ let ``Polynomials are told by their degree, however they are written`` () =
         (derive step (fun s a -> -0.5 * L.Pow(s.Position, 2.0) - L.Square a.Force * L.Exp(L.Fill 1.0))).Shape
 
     Assert.Equal((2, 1, 0), (shape.States, shape.Actions, shape.Noises))
+
+[<Fact>]
+let ``A step that solves a triangular system is affine`` () =
+    let l = L.Constant([| 2.0; 0.0; 1.0; 4.0 |], 2, 2)
+
+    let step (s: Cart) (a: Push) : Cart =
+        let solved = L.TriangularSolve(l, L.Pack(s.Position, s.Speed))
+        { Position = L.Element(solved, 0); Speed = L.Element(solved, 1) + a.Force }
+
+    use engine = new Engine(EngineOptions(Threads = 2, Precision = Precision.Double))
+
+    let solve step =
+        let process': Mdp<Cart, Push, NoSettings> = Mdp.define "cart" |> Mdp.step step |> Mdp.reward cost
+        use x = (Mdp.optimal 1.0 process').Solve(engine, Riccati())
+        x.Cost() |> Seq.cast<double> |> Array.ofSeq
+
+    let known =
+        solve (fun s a ->
+            {
+                Position = 0.5 * s.Position
+                Speed = 0.25 * s.Speed - 0.125 * s.Position + a.Force
+            })
+
+    close (List.ofArray known) (solve step)
 
 [<Fact>]
 let ``A reward of powers has their derivatives at 0`` () =
@@ -82,7 +105,7 @@ let ``A site that is not Gaussian, or whose noise varies, is named where it stan
     let varies = failure (fun () -> drawn (fun s -> L.Normal(L.Zeros(), L.Exp s.Speed)))
 
     Assert.Equal(
-        "The step of \"cart\" is not linear-Gaussian: the site \"push\" has a Normal whose covariance is not constant; it takes the operation exp of what moves with \"Speed\".",
+        "The step of \"cart\" is not linear-Gaussian: the site \"push\" has a Normal whose covariance is not constant; it takes exp of what moves with \"Speed\".",
         varies.Problem
     )
 
@@ -157,7 +180,7 @@ let ``A value that is infinite says in which direction, and by which action`` ()
     Assert.True(discounted.ErrorBound.HasValue, discounted.Explain())
 
     let free = failure (fun () -> solve still (fun s _ -> -0.5 * L.Square s.Position) 1.0)
-    Assert.StartsWith("−∂²Q/∂a² of \"cart\" is not positive definite at the action \"Force\" with 1 steps to go", free.Problem)
+    Assert.StartsWith("−∂²Q/∂a² of \"cart\" is not positive definite at the action \"Force\" with 1 step to go", free.Problem)
 
     let drift (s: Cart) (_: Push) : Cart = { Position = s.Position; Speed = s.Speed }
 
@@ -166,7 +189,16 @@ let ``A value that is infinite says in which direction, and by which action`` ()
             (Mdp.optimal 1.0 (Mdp.define "cart" |> Mdp.step drift |> Mdp.reward cost: Mdp<Cart, Push, NoSettings>))
                 .Solve(engine, Riccati(MaximumSteps = 100)))
 
-    Assert.StartsWith("The value of \"cart\" still changes by 1 after 128 steps", e.Problem)
+    Assert.StartsWith("The value of \"cart\" still changes by 1 after 128 steps, most in the direction Position = 1", e.Problem)
+
+    let pushed =
+        failure (fun () ->
+            (Mdp.optimal
+                1.0
+                (Mdp.define "cart" |> Mdp.step drift |> Mdp.reward (fun s a -> s.Speed - L.Square a.Force): Mdp<Cart, Push, NoSettings>))
+                .Solve(engine, Riccati(MaximumSteps = 100)))
+
+    Assert.StartsWith("The value of \"cart\" still changes by 1 after 128 steps, most in what Speed is worth at 0.", pushed.Problem)
     refuses "Riccati.Horizon is 0." (fun () -> (Mdp.optimal 1.0 integrator).Solve(engine, Riccati(Horizon = 0)))
 
 [<Fact>]
@@ -193,5 +225,5 @@ let ``Luck that is worth more than it is improbable has no exact posterior`` () 
     Assert.True(Double.IsFinite(neutral.Value(ReadOnlySpan [| 0.0f; 0.0f |])))
 
     refuses
-        "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, α·log(γ·E[exp(V/α)] + 1 − γ), is no quadratic form."
+        "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, r + α·log(γ·E[exp(V′/α)] + 1 − γ), is no quadratic form."
         (fun () -> LinearQuadratic.derive 0 (Mdp.optimalIn PlanningSemantics.ExactPosterior 1.0 (integrator |> Mdp.discount 0.9)))

@@ -1,29 +1,10 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const byId = id => document.getElementById(id);
-const element = (name, attributes = {}, text) => {
-  const made = document.createElement(name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
-const drawn = (name, attributes, parent, text) => {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  if (text !== undefined) made.textContent = text;
-  parent.append(made);
-  return made;
-};
-
 // Numbers and time.
 const steps = data.steps;
 const perStep = data.secondsPerStep || 1;
 const inSeconds = data.secondsPerStep > 0;
 const isNumber = v => typeof v === "number" && Number.isFinite(v);
-const plain = (v, digits) => v.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
-const decimalsOf = step => Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)));
 const digitsFor = v => Math.abs(v) >= 1000 ? 0 : Math.abs(v) >= 100 ? 1 : Math.abs(v) >= 0.01 || v === 0 ? 2 : 4;
-const readable = v => isNumber(v) ? plain(v, digitsFor(v)).replace(/^−(0[.0]*)$/, "$1") : "not finite";
+const readable = v => isNumber(v) ? plain(v, digitsFor(v)) : "not finite";
 const timeText = t => inSeconds ? `${plain(t * perStep, 2)} s` : `step ${plain(t, 0)}`;
 
 const median = values => {
@@ -34,11 +15,6 @@ const median = values => {
 };
 
 // Scales: linear, logarithmic, or in parts of π. Each has a range, a map to 0 … 1 and ticks.
-const niceStep = (span, count) => {
-  const raw = span / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(raw));
-  return [1, 2, 5, 10].find(m => m * power >= raw * 0.999) * power;
-};
 const piText = quarters => {
   if (quarters === 0) return "0";
   const divisor = quarters % 4 === 0 ? 4 : quarters % 2 === 0 ? 2 : 1;
@@ -181,33 +157,19 @@ if (effective) chart({ title: "Effective sample size", note: data.samples ? `of 
 chart({ title: "Solve time", unit: "µs", kind: "log", series: [{ values: data.solve, colour: 0 }], held: true, last: true });
 
 // Words and headline figures.
-byId("title").textContent = data.title;
-byId("summary").textContent = data.summary;
-function figure(name, value, unit, below) {
-  const group = element("div"), dd = element("dd", {}, value);
-  if (unit) dd.append(element("small", {}, ` ${unit}`));
-  group.append(element("dt", {}, name), dd, element("dd", {}, below));
-  byId("figures").append(group);
-}
 const later = data.solve.slice(1).filter(isNumber).sort((a, b) => a - b);
-const bad = data.unsolved;
 figure("Return", isNumber(data.return) ? plain(data.return, 1) : "not finite", "", `over ${plain(steps, 0)} steps${inSeconds ? `, ${plain(steps * perStep, 1)} s` : ""}`);
 if (later.length) figure("Solve time", plain(median(later), 0), "µs", `median; 99 % within ${plain(later[Math.ceil(0.99 * later.length) - 1], 0)} µs`);
 if (effective) figure("Effective sample size", plain(median(effective), median(effective) < 10 ? 1 : 0), "", data.samples ? `median, of ${plain(data.samples, 0)}` : "median");
 figure("Computed on", plain(data.threads, 0), data.threads === 1 ? "thread" : "threads", data.instructionSet);
-const facts = [["process", data.model], ["planner", data.planner], ["seed", data.seed], ...data.facts, ["ended by", data.ended]];
-if (bad) facts.push(["solves without a finite sample", bad]);
-for (const [name, value] of facts) {
-  const group = element("div");
-  group.append(element("dt", {}, name), element("dd", {}, value));
-  byId("facts").append(group);
-}
+facts([
+  ["process", data.model], ["planner", data.planner], ["seed", data.seed], ...data.facts, ["ended by", data.ended],
+  ...(data.unsolved ? [["solves without a finite sample", data.unsolved]] : []),
+]);
 
 // The scene.
 const canvas = byId("canvas"), context = canvas.getContext("2d");
 const scene = data.scene && new Function("context", "width", "height", "state", "action", "theme", data.scene.script);
-const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 function moment(components, t, between) {
   const below = Math.min(Math.floor(t), components[0]?.values.length - 1), part = t - below;
   return Object.fromEntries(components.map(c => {
@@ -269,29 +231,12 @@ document.addEventListener("keydown", event => {
   keys[event.key]();
 });
 
-// Light and dark.
-const remembered = { get: () => { try { return localStorage.getItem("theme"); } catch { return null; } }, set: v => { try { localStorage.setItem("theme", v); } catch { /* not kept */ } } };
-if (remembered.get()) document.documentElement.dataset.theme = remembered.get();
-byId("theme").addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  remembered.set(document.documentElement.dataset.theme);
-  drawScene();
-});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawScene);
-
 if (scene) {
   byId("scene").hidden = false;
   byId("board").classList.add("with-scene");
   canvas.setAttribute("aria-label", data.scene.label);
 }
-let lastWidth = 0;
-new ResizeObserver(() => {
-  if (byId("board").clientWidth === lastWidth) return;
-  lastWidth = byId("board").clientWidth;
-  charts.forEach(c => c.draw());
-  drawScene();
-}).observe(byId("board"));
-charts.forEach(c => c.draw());
+show(() => { charts.forEach(c => c.draw()); drawScene(); });
 
 // A page opened at #t=1.5 shows that moment.
 seek(Number(/^#t=([\d.]+)$/.exec(location.hash)?.[1] ?? 0) / perStep);

@@ -62,6 +62,8 @@ module internal Degrees =
         | Op.Select -> if d[0] = 0 then max d[1] d[2] else beyond
         // what it tests is no part of the value
         | Op.Check _ -> d[0]
+        // the value's own derivative, written another way, but for those that are not
+        | Op.Derivative rule -> if Calculus.isOfValue rule then d[0] else beyond
         | Op.Gather
         | Op.DynamicSlice -> linearIn 1
         | Op.ScatterAdd -> if d[1] = 0 then max d[0] d[2] else beyond
@@ -75,9 +77,7 @@ module internal Degrees =
         | Op.TopK _
         | Op.KthLargest _
         | Op.Random _
-        | Op.Philox _
-        // its derivative need not be that of the value
-        | Op.Derivative _ -> beyond
+        | Op.Philox _ -> beyond
         | Op.Constant _
         | Op.Input _
         | Op.Position _
@@ -87,8 +87,12 @@ module internal Degrees =
         | Op.Final _ -> 0
 
     /// Degrees of everything that the roots need, operands first; 3 for all that is above 2.
-    let private all (variables: HashSet<Tensor>) (order: Tensor[]) : Dictionary<Tensor, int> =
+    let private all (variables: Tensor[]) (order: Tensor[]) : Dictionary<Tensor, int> =
         let degrees = Dictionary<Tensor, int>(HashIdentity.Reference)
+
+        for v in variables do
+            degrees[v] <- 1
+
         let known (x: Tensor) = degrees.GetValueOrDefault(x, 0)
         let mutable changed = true
 
@@ -99,7 +103,6 @@ module internal Degrees =
             for x in order do
                 let degree =
                     match x.Op with
-                    | _ when variables.Contains x -> 1
                     | Op.Carry(s, k)
                     | Op.Final(s, k) -> max (known s.Inits[k]) (known s.Nexts[k])
                     | _ ->
@@ -114,34 +117,34 @@ module internal Degrees =
 
     /// The first value, operands first, whose degree in the variables is above what is allowed; None if none is.
     let tryExceed (allowed: int) (variables: Tensor[]) (value: Tensor) : Tensor option =
-        let order = Traverse.postOrder [ value ]
-        let variables = HashSet<Tensor>(variables, HashIdentity.Reference)
+        let order = Traverse.postOrderUntil variables [ value ]
         let degrees = all variables order
+        let exceeds (x: Tensor) = degrees.GetValueOrDefault(x, 0) > allowed
 
-        if degrees.GetValueOrDefault(value, 0) <= allowed then
-            None
+        if exceeds value then
+            order |> Array.tryFind exceeds |> Option.orElse (Some value)
         else
-            order
-            |> Array.tryFind (fun x -> degrees.GetValueOrDefault(x, 0) > allowed && not (variables.Contains x))
-            |> Option.orElse (Some value)
+            None
 
-    let private name (x: Tensor) =
+    /// What a value's own operation is, for people.
+    let name (x: Tensor) : string =
         match x.Op with
         | Op.Input _ -> "the value"
+        | Op.Binary(BinaryOp.Less | BinaryOp.LessEqual | BinaryOp.Equal)
+        | Op.Select -> "a comparison"
         | Op.Binary BinaryOp.Mul
-        | Op.Dot _ -> "a product"
+        | Op.Dot(Semiring.SumProduct, _, _, _)
+        | Op.Convolution _ -> "a product"
         | Op.Binary BinaryOp.Div -> "a quotient"
-        | Op.Binary BinaryOp.Pow -> "a power"
-        | Op.Binary BinaryOp.Max
-        | Op.Reduce(ReduceOp.Max, _, _) -> "a maximum"
-        | Op.Binary BinaryOp.Min
-        | Op.Reduce(ReduceOp.Min, _, _) -> "a minimum"
-        | Op.Derivative rule -> $"a derivative of its own ({rule.Name})"
-        | op ->
-            let text = OpText.ofOp (fun _ -> 0) (fun _ -> 0) (fun slot -> slot.Name) op
-            "the operation " + text.Split('(', ' ')[0]
+        | Op.Derivative rule ->
+            if rule.Name = "stop" then
+                "a stopped gradient"
+            else
+                $"a derivative of its own ({rule.Name})"
+        | _ when not x.DType.IsFloat -> $"a value of type {x.DType}"
+        | op -> (OpText.ofOp (fun _ -> 0) (fun _ -> 0) (fun slot -> slot.Name) op).Split('(', ' ')[0]
 
-    /// What an operation does to which variables, for people: the operation sin of "Angle".
+    /// What an operation does to which variables, for people: sin of what moves with "Angle".
     let describe (variables: (string * Tensor)[]) (x: Tensor) : string =
         let read =
             variables

@@ -53,24 +53,7 @@ module internal AtZero =
 
         let isGiven = HashSet<Tensor>(given, HashIdentity.Reference)
 
-        let moves =
-            let moves = HashSet<Tensor>(given, HashIdentity.Reference)
-            let mutable before = -1
-
-            while moves.Count > before do
-                before <- moves.Count
-
-                for y in order do
-                    let operands =
-                        match y.Op with
-                        | Op.Carry(s, k)
-                        | Op.Final(s, k) -> [| s.Inits[k]; s.Nexts[k] |]
-                        | _ -> y.Inputs
-
-                    if operands |> Array.exists moves.Contains then
-                        moves.Add y |> ignore
-
-            moves
+        let moves = Dependence.moving given order
 
         let now (y: Tensor) =
             match changed.TryGetValue y with

@@ -1,6 +1,6 @@
 namespace Inference
 
-/// Small matrices in double precision, whatever the engine's: what recursions over quadratic forms are written in.
+/// Small matrices; constants in double precision, whatever the engine's, unless a type is given.
 [<RequireQualifiedAccess>]
 module internal Matrices =
     let product (a: Tensor) (b: Tensor) = Structure.dot Semiring.SumProduct [| a.Shape.Length - 1 |] [| 0 |] [] a b
@@ -13,7 +13,10 @@ module internal Matrices =
     let constant (rows: int) (columns: int) (values: int -> int -> double) =
         Build.constantOf DType.F64 [| rows; columns |] (Array.init (rows * columns) (fun k -> values (k / columns) (k % columns)))
 
-    let identity n = constant n n (fun i j -> if i = j then 1.0 else 0.0)
+    let identityOf dtype n =
+        Build.constantOf dtype [| n; n |] (Array.init (n * n) (fun k -> if k / n = k % n then 1.0 else 0.0))
+
+    let identity n = identityOf DType.F64 n
     /// Rows r₀ … r₁−1, columns c₀ … c₁−1.
     let block (r0, r1) (c0, c1) (a: Tensor) = Shapes.slice [| r0; c0 |] [| r1; c1 |] [| 1; 1 |] a
     let symmetric (a: Tensor) = 0.5 * (a + transposed a)
@@ -21,8 +24,11 @@ module internal Matrices =
     let congruent (b: Tensor) (a: Tensor) = productOfTransposed a (product b a) |> symmetric
     /// tr(a·b) of a symmetric a.
     let traceOfProduct (a: Tensor) (b: Tensor) = Structure.sum [| 0; 1 |] [] (a * b)
+
     /// The diagonal, as a vector.
-    let diagonal (a: Tensor) = Structure.sum [| 1 |] [] (a * identity a.Shape[0])
+    let diagonal (a: Tensor) =
+        let n = a.Shape[0]
+        Shapes.reshape [| n * n |] a |> Shapes.slice [| 0 |] [| n * n |] [| n + 1 |]
 
     /// x of L·Lᵀ·x = b, for the lower triangular L.
     let solve (l: Tensor) (b: Tensor) =

@@ -41,6 +41,8 @@ type internal AffineObstacle =
     {
         /// The operation, as it is read.
         Operation: string
+        /// The plate or chain whose values it puts together, where that is what stands in the way.
+        Mixed: FreeIndex option
         /// The variables that it reads.
         Reads: GaussianVariable list
     }
@@ -56,26 +58,6 @@ module internal AffineForms =
         | _ -> x
 
     let nodes (variables: GaussianVariable seq) = variables |> Seq.map (fun v -> v.Node) |> Array.ofSeq
-
-    /// All values that are computed from the variables, in conditions and positions as well, down to the variables.
-    let reading (variables: GaussianVariable seq) (order: Tensor[]) : HashSet<Tensor> =
-        let reads = HashSet<Tensor>(nodes variables, HashIdentity.Reference)
-        let mutable before = -1
-
-        while reads.Count > before do
-            before <- reads.Count
-
-            for x in order do
-                let operands =
-                    match x.Op with
-                    | Op.Carry(s, k)
-                    | Op.Final(s, k) -> [| s.Inits[k]; s.Nexts[k] |]
-                    | _ -> x.Inputs
-
-                if operands |> Array.exists reads.Contains then
-                    reads.Add x |> ignore
-
-        reads
 
     let private order variables (roots: Tensor[]) = Traverse.postOrderUntil (nodes variables) roots
 
@@ -99,63 +81,6 @@ module internal AffineForms =
 
         variables |> List.filter (fun v -> found.Contains v.Node)
 
-    /// An operation's name, without its parameters.
-    let private named (op: Op) = (OpText.ofOp (fun _ -> 0) (fun _ -> 0) (fun s -> s.Name) op).Split('(', ' ')[0]
-
-    /// What is not affine in a value's own operation, if the operands that read variables are affine in them.
-    let private obstacle (reads: Tensor -> bool) (x: Tensor) : string option =
-        let moving = x.Inputs |> Array.filter reads
-
-        if not x.DType.IsFloat then
-            match x.Op with
-            | Op.Binary(BinaryOp.Less | BinaryOp.LessEqual | BinaryOp.Equal) -> Some "a comparison"
-            | _ -> Some $"a value of type {x.DType}"
-        else
-            match x.Op with
-            | Op.Unary UnaryOp.Neg
-            | Op.Binary(BinaryOp.Add | BinaryOp.Sub) -> None
-            | Op.Binary BinaryOp.Mul
-            | Op.Dot(Semiring.SumProduct, _, _, _)
-            | Op.Convolution _ -> if moving.Length > 1 then Some "a product" else None
-            | Op.Binary BinaryOp.Div -> if reads x.Inputs[1] then Some "a quotient" else None
-            | Op.Unary _
-            | Op.Binary _ -> Some(named x.Op)
-            | Op.Select -> if reads x.Inputs[0] then Some "a comparison" else None
-            | Op.Convert
-            | Op.Reshape
-            | Op.Transpose _
-            | Op.Broadcast _
-            | Op.Slice _
-            | Op.Pad _
-            | Op.Concat _
-            | Op.Reverse _
-            | Op.Gather
-            | Op.ScatterAdd
-            | Op.DynamicSlice
-            | Op.DynamicUpdate
-            | Op.Stack _
-            | Op.Unstack _
-            | Op.Window _
-            | Op.CumSum _
-            | Op.Reduce(ReduceOp.Sum, _, _)
-            | Op.Carry _
-            | Op.Final _
-            | Op.Probe _
-            | Op.Check _ -> None
-            | Op.Derivative rule -> if rule.Name = "stop" then Some "a stopped gradient" else None
-            | Op.Reduce _
-            | Op.ArgMax _
-            | Op.Dot _
-            | Op.TopK _
-            | Op.KthLargest _
-            | Op.Constant _
-            | Op.Input _
-            | Op.Position _
-            | Op.ExtentOf _
-            | Op.Iota
-            | Op.Random _
-            | Op.Philox _ -> Some(named x.Op)
-
     /// The indices whose values an operation puts together.
     let private crossed (x: Tensor) : FreeIndex list =
         match x.Op with
@@ -170,36 +95,32 @@ module internal AffineForms =
     /// Checks that a value is affine in the variables, and that none of it mixes values of the plates and steps that they stand in.
     let check (variables: GaussianVariable list) (value: Tensor) : Result<unit, AffineObstacle> =
         let order = order variables [| value |]
-        let reads = reading variables order
-        let own = HashSet<Tensor>(nodes variables, HashIdentity.Reference)
+        let moves = Dependence.moving (nodes variables) order
+        let obstacle (x: Tensor) operation mixed = { Operation = operation; Mixed = mixed; Reads = variablesOf variables [| x |] }
 
-        let mixed (x: Tensor) =
-            match crossed x with
-            | [] -> None
-            | indices ->
-                variablesOf variables (Traverse.edges x)
-                |> List.tryPick (fun v -> indices |> List.tryFind (fun i -> List.contains i v.Within))
-                |> Option.map (fun i -> $"what mixes the values of \"{i.Name}\"")
+        /// Degree 1 or not, the tangents of a power read what it is a power of, and coefficients are tangents.
+        let isPower (x: Tensor) =
+            match x.Op with
+            | Op.Binary BinaryOp.Pow -> moves.Contains x
+            | _ -> false
 
-        let obstacleOf (x: Tensor) =
-            if own.Contains x || not (reads.Contains x) then
-                None
-            else
-                obstacle reads.Contains x
-                |> Option.orElseWith (fun () -> mixed x)
-                |> Option.map (fun operation -> { Operation = operation; Reads = variablesOf variables [| x |] })
+        let mixedBy (x: Tensor) =
+            let crossed = if moves.Contains x then crossed x else []
 
-        match Array.tryPick obstacleOf order with
-        | Some o -> Error o
-        | None -> Ok()
+            variablesOf variables (if crossed.IsEmpty then [||] else Traverse.edges x)
+            |> List.tryPick (fun v -> crossed |> List.tryFind (fun i -> List.contains i v.Within))
 
-    let identity dtype n =
-        Build.constantOf dtype [| n; n |] (Array.init (n * n) (fun k -> if k / n = k % n then 1.0 else 0.0))
+        match Degrees.tryExceed 1 (nodes variables) value |> Option.orElse (Array.tryFind isPower order) with
+        | Some x -> Error(obstacle x (Degrees.name x) None)
+        | None ->
+            match order |> Array.tryPick (fun x -> mixedBy x |> Option.map (fun i -> x, i)) with
+            | Some(x, i) -> Error(obstacle x $"what mixes the values of \"{i.Name}\"" (Some i))
+            | None -> Ok()
 
     /// C as a matrix.
     let matrix dtype (v: GaussianVariable) (c: Linear) : Tensor =
         match c with
-        | Linear.Identity -> identity dtype v.Size
+        | Linear.Identity -> Matrices.identityOf dtype v.Size
         | Linear.Matrix a -> a
 
     /// The tangents of a value along each element of a variable, others held.
@@ -207,20 +128,7 @@ module internal AffineForms =
         if obj.ReferenceEquals(bare value, v.Node) && v.Node.DType = dtype then
             Linear.Identity
         else
-            let direction = FreeIndex($"element of variable {v.Id}", Extent.Fixed v.Size, IndexKind.Plate)
-
-            let seed =
-                identity v.Node.DType v.Size
-                |> Shapes.reshape (Array.append [| v.Size |] v.Node.Shape)
-                |> Structure.unstack direction
-
-            let tangent = (Calculus.jvpHolding (nodes variables) [| value |] [| v.Node |] [| seed |])[0]
-
-            Structure.stack direction tangent
-            |> Shapes.reshape [| v.Size; value.Count |]
-            |> Shapes.transpose [| 1; 0 |]
-            |> Build.convert dtype
-            |> Linear.Matrix
+            Calculus.jacobian (nodes variables) value v.Node |> Build.convert dtype |> Linear.Matrix
 
     /// A value that was checked, as an affine form.
     let ofValue dtype (variables: GaussianVariable list) (value: Tensor) : AffineForm =
