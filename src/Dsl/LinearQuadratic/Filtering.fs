@@ -146,7 +146,7 @@ module Filtering =
     /// What a belief makes of the messages of a state that is seen, under the exact posterior. With P the belief's covariance, P′ = (P⁻¹ − V_ss/α)⁻¹
     /// and J = P′·V_s/α, rewards to come move the mean m to m + J·(m, 1), and
     ///
-    ///     K ← K + K_s·J,   Σ ← Σ + K_s·P′·K_sᵀ,   V ← V + V_sᵀ·P′·V_s/α − α·log det D
+    ///     K ← K + K_s·J,   Σ ← Σ + K_s·P′·K_sᵀ,   V ← V + V_sᵀ·P′·V_s/α − α·log det(I − P·V_ss/α)
     ///
     /// Inputs, a row a step: values [n+1, n+1], gains [m, n+1], covariances [m, m] and beliefs [n, n]; temperature. Outputs, a row a step: values, gains,
     /// covariances, curvatures, peaks, and pivots [n], NaN where a belief's value is infinite.

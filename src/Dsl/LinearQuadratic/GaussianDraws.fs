@@ -64,6 +64,17 @@ module internal GaussianDraws =
         let trace = Trace()
         program.Run(ProbContext.At(Choose draw, trace, [], [])), trace
 
+    /// Of each Gaussian site what is finite where all numbers of its standard deviation, or of its covariance's factor, are.
+    let spreads (trace: Trace) : (string * Tensor) list =
+        [
+            for site in trace.Sites do
+                match moments site.Distribution with
+                | None -> ()
+                | Some(_, factor) ->
+                    let axes = [| 0 .. factor.Shape.Length - 1 |]
+                    site.Path, Structure.sum axes (List.ofArray factor.Indices) factor |> Build.convert DType.F64
+        ]
+
     /// Refuses a draw whose mean is not affine in the variables, or whose covariance is not constant.
     let requireLinear (part: string) (name: string) (variables: (string * Tensor)[]) (trace: Trace) : unit =
         for site in trace.Sites do

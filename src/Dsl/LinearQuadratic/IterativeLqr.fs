@@ -107,13 +107,13 @@ module IterativeLqr =
             let s, u = Shapes.part 0 0 n point, Shapes.part 0 n (n + q) point
             let next = r.Next s u normals time
             let still = Build.constantOf DType.F64 [| n |] [| 0.0 |]
-            let dynamics = LinearQuadratic.extended n still (double' (LinearQuadratic.jacobian next point))
+            let dynamics = LinearQuadratic.extended n still (double' (Calculus.jacobian [||] next point))
 
             let noise =
                 if noises = inferred then
                     null
                 else
-                    double' (LinearQuadratic.jacobian next normals)
+                    double' (Calculus.jacobian [||] next normals)
 
             dynamics, noise, LinearQuadratic.reordered n q (LinearQuadratic.form (r.Reward s u time) point)
 

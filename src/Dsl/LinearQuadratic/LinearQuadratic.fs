@@ -27,6 +27,9 @@ type LinearQuadraticProgram =
         /// observationNoise [p, p], start [n] and startCovariance [n, n].
         Coefficients: Program
         Shape: LinearQuadraticShape
+        /// The sites that step, start and observation draw, each as errors name it, in the order of the output spreads, [sites], which are finite where
+        /// covariances are positive definite.
+        Draws: string[]
         StateSpace: Space
         ActionSpace: Space
         SettingsSpace: Space
@@ -40,12 +43,10 @@ type LinearQuadraticProgram =
 module LinearQuadratic =
     let private double' x = Build.convert DType.F64 x
 
-    let internal jacobian (y: Tensor) (x: Tensor) : Tensor = Calculus.jacobian [||] y x
-
     /// The quadratic form in (x, 1) that a scalar has at x = 0: [[H, g], [gᵀ, 2c]].
     let internal form (y: Tensor) (x: Tensor) : Tensor =
         let gradient = (Calculus.gradient y [| x |])[0]
-        let hessian = double' (jacobian gradient x)
+        let hessian = double' (Calculus.jacobian [||] gradient x)
         let g = double' gradient
 
         Matrices.below
@@ -100,18 +101,21 @@ module LinearQuadratic =
             Prob.sampleAt "observation" (observe (Flat.toRecord mdp.StateSpace state)) Location.unknown
 
         let noise = point b "observation noise" (GaussianDraws.count "observation" mdp.Name program)
-        let y = Matrices.vector (fst (GaussianDraws.apply noise program)) |> Build.convert DType.F32
-        let factor = double' (jacobian y noise)
-        b.Output("observation", Matrices.beside [ double' (jacobian y state); Matrices.column (double' y) ])
+        let seen, trace = GaussianDraws.apply noise program
+        let y = Matrices.vector seen |> Build.convert DType.F32
+        let factor = double' (Calculus.jacobian [||] y noise)
+        b.Output("observation", Matrices.beside [ double' (Calculus.jacobian [||] y state); Matrices.column (double' y) ])
         b.Output("observationNoise", Matrices.productByTransposed factor factor)
-        y.Count
+        y.Count, trace
 
     let private started (b: ProgramBuilder) (mdp: Mdp<'S, 'A, 'G>) (start: Prob<'S>) =
         let noise = point b "start noise" (GaussianDraws.count "start" mdp.Name start)
-        let s = Flat.ofRecord mdp.StateSpace (fst (GaussianDraws.apply noise start))
-        let factor = double' (jacobian s noise)
+        let state, trace = GaussianDraws.apply noise start
+        let s = Flat.ofRecord mdp.StateSpace state
+        let factor = double' (Calculus.jacobian [||] s noise)
         b.Output("start", double' s)
         b.Output("startCovariance", Matrices.productByTransposed factor factor)
+        trace
 
     let private coefficients (mdp: Mdp<'S, 'A, 'G>) (horizon: int) =
         let n, m = mdp.StateSpace.Count, mdp.ActionSpace.Count
@@ -145,8 +149,8 @@ module LinearQuadratic =
         let s', a' = at all
         let draws = Shapes.part 0 (n + m) (n + m + noises) all
 
-        let next =
-            GaussianDraws.apply draws (Mdp.stepOf mdp s' a' g time) |> fst |> Flat.ofRecord mdp.StateSpace
+        let stepped, stepTrace = GaussianDraws.apply draws (Mdp.stepOf mdp s' a' g time)
+        let next = Flat.ofRecord mdp.StateSpace stepped
 
         let reward = (Mdp.part mdp "Reward" mdp.Reward) s a g time |> Build.convert DType.F32
 
@@ -154,7 +158,7 @@ module LinearQuadratic =
             requireStationary mdp.Name time [ next; reward ]
 
         let over x = if horizon = 0 then x else Structure.stack steps x
-        b.Output("dynamics", over (extended n (double' next) (double' (jacobian next all))))
+        b.Output("dynamics", over (extended n (double' next) (double' (Calculus.jacobian [||] next all))))
         b.Output("reward", over (reordered n m (form reward both)))
 
         mdp.TerminalValue
@@ -162,12 +166,25 @@ module LinearQuadratic =
             let last = point b "last state" n
             b.Output("terminal", form (value (Flat.toRecord mdp.StateSpace last) g |> Build.convert DType.F32) last))
 
-        let observations = mdp.Observation |> Option.map (observed b mdp) |> Option.defaultValue 0
+        let observations, hidden =
+            match mdp.Observation with
+            | None -> 0, []
+            | Some observe ->
+                let count, trace = observed b mdp observe
+                count, [ "start", started b mdp (Mdp.part mdp "Start" mdp.Start); "observation", trace ]
 
-        if observations > 0 then
-            started b mdp (Mdp.part mdp "Start" mdp.Start)
+        let spreads =
+            [
+                for part, trace in ("step", stepTrace) :: hidden do
+                    for path, spread in GaussianDraws.spreads trace do
+                        $"the site \"{path}\" in the {part}", Matrices.vector spread
+            ]
+
+        if not spreads.IsEmpty then
+            b.Output("spreads", Shapes.concat 0 (spreads |> List.map snd |> Array.ofList))
 
         b.Build(),
+        spreads |> List.map fst |> Array.ofList,
         {
             States = n
             Actions = m
@@ -194,12 +211,13 @@ module LinearQuadratic =
         Fail.within mdp.Name (fun () ->
             Recognition.require mdp
             requireQuadraticValue horizon o
-            let program, shape = coefficients mdp horizon
+            let program, draws, shape = coefficients mdp horizon
 
             {
                 Name = mdp.Name
                 Coefficients = program
                 Shape = shape
+                Draws = draws
                 StateSpace = mdp.StateSpace
                 ActionSpace = mdp.ActionSpace
                 SettingsSpace = mdp.SettingsSpace

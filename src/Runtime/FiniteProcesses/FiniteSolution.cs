@@ -26,7 +26,7 @@ public sealed partial class FiniteSolution : ExactSolution
     /// <exception cref="ModelException">A value would be infinite, or an option is out of its range.</exception>
     /// <exception cref="InvalidOperationException">Sweeps do not converge.</exception>
     public FiniteSolution(FiniteOptimal optimal, FiniteMethod? method, Engine engine)
-        : this(optimal ?? throw new ArgumentNullException(nameof(optimal)), [optimal.Mdp], method, engine)
+        : this(optimal ?? throw new ArgumentNullException(nameof(optimal)), [optimal.Mdp], method, engine, warns: true)
     {
     }
 
@@ -35,8 +35,9 @@ public sealed partial class FiniteSolution : ExactSolution
     /// <param name="times">The process at each time, all of one shape.</param>
     /// <param name="method">The horizon: as many steps as there are times.</param>
     /// <param name="engine">The machine that sweeps run on. It outlives the solution.</param>
+    /// <param name="warns">Whether states that no episode comes to may be a slip of who wrote the process.</param>
     /// <exception cref="ModelException">An option is out of its range.</exception>
-    internal FiniteSolution(FiniteOptimal optimal, IReadOnlyList<FiniteMdp> times, FiniteMethod? method, Engine engine)
+    internal FiniteSolution(FiniteOptimal optimal, IReadOnlyList<FiniteMdp> times, FiniteMethod? method, Engine engine, bool warns)
     {
         ArgumentNullException.ThrowIfNull(engine);
         RequireSeen(optimal.Mdp);
@@ -50,7 +51,7 @@ public sealed partial class FiniteSolution : ExactSolution
             RequireFiniteValue(Process);
         }
 
-        Warnings = IsDated ? [] : WarningsOf(Process);
+        Warnings = warns && !IsDated ? WarningsOf(Process) : [];
         foreach (string warning in Warnings)
         {
             engine.Logger.LogWarning("{Warning}", warning);

@@ -55,7 +55,7 @@ internal sealed class Beliefs
         program.Set("beliefs", Joined(beliefs.Covariances));
         program.Set("temperature", process.Process.Temperature);
         program.Run();
-        RequireIntegral(program.Numbers("pivots"), process.Process, "exp(V/α)");
+        RequireIntegral(program.Numbers("pivots"), process.Process, "exp(V/α)", 0);
         return messages with
         {
             // After the last step there is the last state, and no belief.
@@ -109,7 +109,7 @@ internal sealed class Beliefs
             {
                 // A step is observed before it earns, so only the steps before a covariance that is none are to blame for what they earn.
                 int observed = Array.FindIndex(pivots, p => !double.IsFinite(p)) is var bad and >= 0 ? bad / process.Shape.Observations : rows;
-                RequireIntegral(filter.Numbers("earnedPivots")[..(observed * process.Shape.States)], process, "exp(r/α)");
+                RequireIntegral(filter.Numbers("earnedPivots")[..(observed * process.Shape.States)], process, "exp(r/α)", steps);
             }
 
             if (options.Horizon is not null)
@@ -156,13 +156,13 @@ internal sealed class Beliefs
     }
 
     /// <summary>Refuses a reward that is worth more than a belief makes it improbable.</summary>
-    private static void RequireIntegral(double[] pivots, LinearQuadraticProgram process, string what)
+    private static void RequireIntegral(double[] pivots, LinearQuadraticProgram process, string what, int taken)
     {
         int bad = Array.FindIndex(pivots, p => !double.IsFinite(p));
         if (bad >= 0)
         {
             throw new ModelException(
-                $"E[{what}] of \"{process.Name}\" is infinite for what is believed at time {bad / process.Shape.States}: "
+                $"E[{what}] of \"{process.Name}\" is infinite for what is believed at time {taken + (bad / process.Shape.States)}: "
                     + "luck is worth more than it is improbable, so the exact posterior has no value.",
                 LocationModule.ofUser(),
                 process.Name,

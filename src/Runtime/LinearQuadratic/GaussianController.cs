@@ -39,7 +39,7 @@ public sealed class GaussianController : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The horizon has no such time.</exception>
     public ReadOnlySpan<double> CovarianceAt(int time) => _beliefs.Covariances[RowOf(time)];
 
-    /// <summary>Takes in an observation and gives the mean action.</summary>
+    /// <summary>Takes in an observation and gives the mean action, which it then believes to be taken.</summary>
     /// <param name="observation">Its numbers.</param>
     /// <returns>A span that holds until the next call.</returns>
     /// <exception cref="ArgumentException">The count of numbers is wrong.</exception>

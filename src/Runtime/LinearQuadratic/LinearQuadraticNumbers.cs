@@ -16,6 +16,7 @@ internal sealed class LinearQuadraticNumbers
         }
 
         program.Run();
+        RequireCovariances(program);
         Dynamics = Finite(program, "dynamics", "step");
         Reward = Finite(program, "reward", "reward");
         Terminal = program.TryOutput("terminal") is null ? null : Finite(program, "terminal", "terminal value");
@@ -70,15 +71,24 @@ internal sealed class LinearQuadraticNumbers
         return loaded;
     }
 
+    private void RequireCovariances(NamedExecutable program)
+    {
+        int bad = Process.Draws.Length == 0 ? -1 : Array.FindIndex(program.Numbers("spreads"), x => !double.IsFinite(x));
+        if (bad >= 0)
+        {
+            throw Refuse(
+                $"The covariance of {Process.Draws[bad]} of \"{Process.Name}\" is not positive definite, or not finite.",
+                "Give a covariance that is symmetric with positive eigenvalues.");
+        }
+    }
+
     private double[] Finite(NamedExecutable program, string output, string part)
     {
         double[] numbers = program.Numbers(output);
         return Array.TrueForAll(numbers, double.IsFinite)
             ? numbers
-            : throw new ModelException(
-                $"The {part} of \"{Process.Name}\" has a coefficient that is not finite, or a derivative that is not at 0.",
-                LocationModule.ofUser(),
-                Process.Name,
-                "Give finite numbers.");
+            : throw Refuse($"The {part} of \"{Process.Name}\" has a coefficient that is not finite, or a derivative that is not at 0.", "Give finite numbers.");
     }
+
+    private ModelException Refuse(string problem, string mend) => new(problem, LocationModule.ofUser(), Process.Name, mend);
 }

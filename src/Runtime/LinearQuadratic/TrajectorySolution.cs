@@ -114,7 +114,7 @@ public sealed class TrajectorySolution : IDisposable
         return gain;
     }
 
-    /// <summary>The policy's covariance [m, m] beside the trajectory, α·Λ⁻¹; 0 for an action at its limit.</summary>
+    /// <summary>The policy's covariance [m, m] beside the trajectory, α·Λ⁻¹, with the last iteration's damping in Λ; 0 for an action at its limit.</summary>
     /// <inheritdoc cref="State"/>
     public double[,] Covariance(int time = 0)
     {

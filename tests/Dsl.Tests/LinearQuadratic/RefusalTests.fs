@@ -227,3 +227,37 @@ let ``Luck that is worth more than it is improbable has no exact posterior`` () 
     refuses
         "\"double integrator\" has a discount of 0.9: under the exact posterior it is a probability of going on, and the value, r + α·log(γ·E[exp(V′/α)] + 1 − γ), is no quadratic form."
         (fun () -> LinearQuadratic.derive 0 (Mdp.optimalIn PlanningSemantics.ExactPosterior 1.0 (integrator |> Mdp.discount 0.9)))
+
+[<Fact>]
+let ``A covariance that is not positive definite is named by its site`` () =
+    use engine =
+        new Engine(EngineOptions(Threads = 2, Precision = Precision.Double, Probed = Action<_, _>(fun _ _ -> ())))
+
+    let solve (body: Cart -> Push -> Prob<Cart>) =
+        let process': Mdp<Cart, Push, NoSettings> = Mdp.define "cart" |> Mdp.transition body |> Mdp.reward cost
+        (Mdp.optimal 1.0 process').Solve(engine, Riccati(Horizon = 2))
+
+    let gusts corner s a =
+        prob {
+            let! calm = L.Sample("calm", L.Normal(L.Zeros(), L.Ones()))
+
+            let! gusts =
+                L.Sample("gusts", L.MultivariateNormal(L.Zeros 2, L.Cholesky(tensor [ 2; 2 ] [ 1.0; 2.0; 2.0; corner ])))
+
+            let moved = still s a
+
+            return
+                {
+                    Position = moved.Position + calm + L.Element(gusts, 0)
+                    Speed = moved.Speed + L.Element(gusts, 1)
+                }
+        }
+
+    use fine = solve (gusts 5.0)
+    Assert.Equal(2, fine.Horizon.Value)
+
+    refuses "The covariance of the site \"gusts\" in the step of \"cart\" is not positive definite, or not finite." (fun () ->
+        solve (gusts 3.0))
+
+    refuses "The step of \"cart\" has a coefficient that is not finite, or a derivative that is not at 0." (fun () ->
+        solve (fun s a -> Prob.result { still s a with Speed = a.Force / scalar 0.0 }))

@@ -1,5 +1,5 @@
 /// Rewards of random expressions: what is taken for quadratic is so.
-module Inference.Dsl.Tests.LinearQuadratic.DegreesTests
+module Inference.Dsl.Tests.Affine.DegreesTests
 
 open System
 open FsCheck
