@@ -45,6 +45,12 @@ let execute (engine: Engine) (inputs: (string * double[]) list) (program: Progra
     ]
     |> Map.ofList
 
+/// The paths of a trace's sites.
+let paths (trace: Trace) = [ for s in trace.Sites -> s.Path ]
+
+/// A program's value and trace, each site at its mean.
+let traced (program: Prob<'T>) = Prob.trace (fun _ d -> d.Mean) program
+
 /// A program that `define` makes.
 let build name (define: ProgramBuilder -> unit) : Program =
     let b = ProgramBuilder name
