@@ -20,7 +20,10 @@ public sealed record Mppi
     /// </summary>
     public Noise Noise { get; init; } = 1;
 
-    /// <summary>Draws of the dynamics' noise over which each sequence's return is averaged; without effect where the step is a function.</summary>
+    /// <summary>
+    /// Draws of the dynamics' noise for each sequence: under fixed dynamics its return is averaged over them, under the exact posterior each weighs by itself.
+    /// Without effect where the step is a function.
+    /// </summary>
     public int Rollouts { get; init; } = 1;
 
     /// <summary>Fresh rollouts that estimate the new plan's ELBO; at least 1.</summary>

@@ -52,47 +52,62 @@ module internal Cycles =
 
         found
 
-    let private refuseAt (x: Tensor) (loops: Scan list) =
-        Fail.model
-            $"A step of the loop over \"{loops.Head.Index.Name}\" needs {x}, which takes all steps of the loop together: they would need one another."
-            "Carry what a step needs of the steps before it, or take the steps together after the loop."
-
-    /// Refuses what would be computed from itself.
-    let refuse (roots: Tensor[]) : unit =
+    /// A value that takes all steps of a loop together and that a step of this loop needs, with the loop.
+    let find (roots: Tensor[]) : (Tensor * Scan) option =
         let order = Traverse.postOrder roots
         let loops = loopsRead order
 
-        if loops.Count > 0 then
-            let needs (x: Tensor) =
-                match loops.TryGetValue x with
-                | true, scans -> scans |> Seq.collect (fun s -> s.Nexts) |> Array.ofSeq |> Array.append (Traverse.edges x)
-                | _ -> Traverse.edges x
+        let needs (x: Tensor) =
+            match loops.TryGetValue x with
+            | true, scans -> scans |> Seq.collect (fun s -> s.Nexts) |> Array.ofSeq |> Array.append (Traverse.edges x)
+            | _ -> Traverse.edges x
 
-            // when a value on the way to the present one was entered; −1 for what was left
-            let entered = Dictionary<Tensor, int>(HashIdentity.Reference)
-            let stack = Stack<struct (Tensor * bool)>()
+        // when a value on the way to the present one was entered; −1 for what was left
+        let entered = Dictionary<Tensor, int>(HashIdentity.Reference)
+        let stack = Stack<struct (Tensor * bool)>()
 
-            /// The last of the values on the way that take a loop's steps together.
-            let refuseLast () =
-                let (KeyValue(x, scans)) =
-                    loops
-                    |> Seq.filter (fun (KeyValue(x, _)) -> entered.ContainsKey x && entered[x] >= 0)
-                    |> Seq.maxBy (fun (KeyValue(x, _)) -> entered[x])
+        /// The last of the values on the way that take a loop's steps together.
+        let last () =
+            let (KeyValue(x, scans)) =
+                loops
+                |> Seq.filter (fun (KeyValue(x, _)) -> entered.ContainsKey x && entered[x] >= 0)
+                |> Seq.maxBy (fun (KeyValue(x, _)) -> entered[x])
 
-                refuseAt x scans
+            Some(x, List.head scans)
 
-            for root in order do
-                stack.Push(struct (root, false))
+        /// Whether what is needed is being computed already; what is not entered yet waits on the stack.
+        let isOnWay (y: Tensor) =
+            match entered.TryGetValue y with
+            | true, place -> place >= 0
+            | _ ->
+                stack.Push(struct (y, false))
+                false
 
-                while stack.Count > 0 do
-                    match stack.Pop() with
-                    | struct (x, true) -> entered[x] <- -1
-                    | struct (x, false) when entered.TryAdd(x, entered.Count) ->
-                        stack.Push(struct (x, true))
+        let enter root =
+            let mutable isFound = false
+            stack.Push(struct (root, false))
 
-                        for y in needs x do
-                            match entered.TryGetValue y with
-                            | true, place when place >= 0 -> refuseLast ()
-                            | true, _ -> ()
-                            | _ -> stack.Push(struct (y, false))
-                    | _ -> ()
+            while not isFound && stack.Count > 0 do
+                match stack.Pop() with
+                | struct (x, true) -> entered[x] <- -1
+                | struct (x, false) when entered.TryAdd(x, entered.Count) ->
+                    stack.Push(struct (x, true))
+                    isFound <- needs x |> Array.exists isOnWay
+                | _ -> ()
+
+            if isFound then last () else None
+
+        if loops.Count = 0 then None else Seq.tryPick enter order
+
+    /// A circle in words: what a step needs, and what to do instead.
+    let text (x: Tensor, loop: Scan) =
+        $"a step of the loop over \"{loop.Index.Name}\" needs {x}, which takes all steps of the loop together: they would need one another.",
+        "Carry what a step needs of the steps before it, or take the steps together after the loop."
+
+    /// Refuses what would be computed from itself.
+    let refuse (roots: Tensor[]) : unit =
+        match find roots with
+        | Some circle ->
+            let problem, mend = text circle
+            Fail.model ("A" + problem.Substring 1) mend
+        | None -> ()

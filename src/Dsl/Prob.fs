@@ -271,6 +271,21 @@ module Prob =
                 None
         | _ -> None
 
+    /// Refuses a chain with a step that needs all of its steps, at the first site that is drawn from them.
+    let private requireForward (path: string) (finals: Tensor[]) (trace: Trace) =
+        match Cycles.find finals with
+        | None -> ()
+        | Some(x, loop) ->
+            let reads (s: SiteRecord) =
+                Traverse.postOrderUntil loop.Carries [ s.Value; s.LogDensity.Value ]
+                |> Array.exists (fun y -> obj.ReferenceEquals(x, y))
+
+            let problem, mend = Cycles.text (x, loop)
+
+            match trace.Sites |> Seq.tryFind reads with
+            | Some s -> Fail.at s.Location $"The site \"{s.Path}\" depends on itself: {problem}" mend
+            | None -> Fail.model $"What the chain \"{path}\" carries depends on itself: {problem}" mend
+
     /// A Markov chain: each step maps the carried record to the next one and to what leaves the chain, free in its index.
     let markov (index: FreeIndex) (start: 'S) (step: 'S -> Prob<'S * 'R>) =
         Prob<'S * 'R>(fun c ->
@@ -295,6 +310,8 @@ module Prob =
                             let nexts, result = take carried kept
                             last <- carried, nexts
                             nexts, result)
+
+                    requireForward inner.Path finals kept
 
                     if not (isNull c.Recorded) then
                         c.Recorded[inner.Path] <-

@@ -36,6 +36,51 @@ public sealed class BeliefTests : IDisposable
     }
 
     [Fact]
+    public void A_plan_whose_beliefs_are_closed_goes_on_with_a_horizon_that_recedes()
+    {
+        using BeliefSolution hidden = Tiger.Model.Optimal(1).Solve(_engine, new BeliefTree { Horizon = 60, Hard = true });
+        Assert.True(hidden.IsClosed);
+        BeliefController receding = hidden.Controller(receding: true), ending = hidden.Controller();
+        var heard = new Random(3);
+        for (int time = 0; time < 200; time++)
+        {
+            float side = heard.Next(2);
+            int best = (int)receding.Act([side])[0];
+
+            // what is best in a belief is the same at any time
+            double[] ways = receding.Probabilities.ToArray();
+            Assert.Equal(hidden.Beliefs.Probabilities(Known(hidden, receding.Belief)), ways);
+            Assert.Equal(ways.Max(), ways[best]);
+            if (time < 60)
+            {
+                ending.Act([side]);
+                ending.Take(best);
+            }
+        }
+
+        Assert.Equal(200, receding.Time);
+        var ended = Assert.Throws<InvalidOperationException>(() => ending.Act([0]));
+        Assert.Contains("Controller(receding: true)", ended.Message);
+
+        using BeliefSolution open = Tiger.Model.Optimal(1).Solve(_engine, new BeliefTree { Horizon = 3, Hard = true });
+        Assert.False(open.IsClosed);
+        Assert.Contains("cannot recede", Assert.Throws<ModelException>(() => open.Controller(receding: true)).Problem);
+    }
+
+    private static int Known(BeliefSolution solution, ReadOnlySpan<double> belief)
+    {
+        for (int k = 0; k < solution.Count; k++)
+        {
+            if (solution.Belief(k).SequenceEqual(belief))
+            {
+                return k;
+            }
+        }
+
+        return -1;
+    }
+
+    [Fact]
     public void Episodes_under_the_controller_earn_what_was_promised()
     {
         const int Steps = 6, Episodes = 2000;

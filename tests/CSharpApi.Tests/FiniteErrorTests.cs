@@ -17,7 +17,7 @@ public sealed class FiniteErrorTests : IDisposable
         Refuses("The probabilities of \"maze\" from state 1 by action 0 sum to 0.9.", () =>
             FiniteMdpModule.ofTransition("maze", new double[,,] { { { 0.5, 0.5 } }, { { 0.4, 0.5 } } }, reward, 0.9));
         Refuses("\"maze\" leads from state 0 by action 0 to state 2, which is missing: there are states 0 … 1.", () =>
-            FiniteMdpModule.ofSuccessors("maze", new[,,] { { { 2 } }, { { 0 } } }, new double[,,] { { { 1 } }, { { 1 } } }, reward, 0.9));
+            FiniteMdpModule.ofSuccessors("maze", new[, ,] { { { 2 } }, { { 0 } } }, new double[,,] { { { 1 } }, { { 1 } } }, reward, 0.9));
         Refuses("The reward of \"maze\" is [2, 1]; it has 1 states and 1 actions.", () =>
             FiniteMdpModule.ofTransition("maze", new double[,,] { { { 1 } } }, reward, 0.9));
     }

@@ -1,5 +1,6 @@
 module Inference.Dsl.Tests.CyclesTests
 
+open System
 open Inference
 open Inference.Dsl.Tests.Evaluation
 open Xunit
@@ -27,21 +28,41 @@ let ``A step that needs a sum over its own loop is refused`` () =
         last)
 
 [<Fact>]
-let ``A chain whose site reads all steps of another site of it is refused`` () =
-    isRefused "day" (fun () ->
-        let day = L.TimeIndex("day", 4)
+let ``A chain whose site reads all steps of another site of it is refused by the site's name and line`` () =
+    let day = L.TimeIndex("day", 4)
 
-        let chain =
-            Prob.markov day (L.Zeros()) (fun s ->
-                prob {
-                    let! x = L.Sample("x", L.Normal(s, 1.0))
-                    let! y = L.Sample("y", L.Normal(L.SumOver(day, x), 1.0))
-                    return y, y
-                })
+    let chain =
+        prob {
+            let! days =
+                L.Markov(
+                    day,
+                    L.Zeros(),
+                    fun s ->
+                        prob {
+                            let! x = L.Sample("x", L.Normal(s, 1.0))
+                            let! y = L.Sample("y", L.Normal(L.SumOver(day, x), 1.0))
+                            return y
+                        }
+                )
 
-        let zero = Build.scalar DType.U32 0.0
-        let (last, _), _ = Prob.draw [| zero; zero |] [| zero; zero |] [] [] chain
-        last)
+            return days.Final
+        }
+
+    let e = failure (fun () -> Prob.draw (seed 0.0 0.0) (seed 0.0 0.0) [] [] (Prob.named "year" chain))
+
+    Assert.StartsWith("The site \"year/day/y\" depends on itself: a step of the loop over \"day\" needs ", e.Problem)
+    Assert.Contains(mend, e.Mend)
+    Assert.Equal("CyclesTests.fs", IO.Path.GetFileName e.Location.File)
+
+[<Fact>]
+let ``A chain that carries what all its steps add up to is refused by its name`` () =
+    let day = L.TimeIndex("day", 4)
+
+    let chain =
+        L.Markov(day, L.Zeros(), (fun s -> L.Sample("x", L.Normal(s, 1.0)) |> Prob.map (fun x -> L.SumOver(day, x))))
+
+    let e = failure (fun () -> Prob.draw (seed 0.0 0.0) (seed 0.0 0.0) [] [] chain)
+    Assert.StartsWith("What the chain \"day\" carries depends on itself: a step of the loop over \"day\" needs ", e.Problem)
 
 [<Fact>]
 let ``Two loops whose steps need all steps of one another are refused`` () =

@@ -19,12 +19,12 @@ let winner (margin: Tensor) =
 
 /// Points of two groups, and which is of which.
 let groups (seen: Tensor) =
-    let group, i = PlateIndex("group", 2), PlateIndex("i", seen.Count)
+    let k, i = PlateIndex("component", 2), PlateIndex("i", seen.Count)
 
     prob {
         let! weights = Sample("weights", Dirichlet(Ones 2))
-        let! mean = Plate(group, Sample("mean", Normal(0.0, 3.0)))
-        let means = Stack(mean.Value, group)
+        let! mean = Plate(k, Sample("mean", Normal(0.0, 3.0)))
+        let means = Stack(mean.Value, k)
 
         let! _ =
             Plate(
@@ -40,4 +40,4 @@ let groups (seen: Tensor) =
     }
 
 let groupMeans (seen: Tensor) =
-    ((ApproximatePosterior.passVariationally (VariationalMessagePassing()) (groups seen)).Marginal "group/mean").Mean
+    ((ApproximatePosterior.passVariationally (VariationalMessagePassing()) (groups seen)).Marginal "component/mean").Mean

@@ -165,6 +165,8 @@ module internal EpSweeps =
     /// Σ Φ + what factors add (Minka, 2001, section 3.2, with messages that are not normalised).
     let private evidence (options: ExpectationPropagation) (g: FactorGraph) fixedOf factors (s: State) : Tensor =
         let naturals = Map [ for v in g.Variables -> v.Path, natural fixedOf factors s v ]
+        let coupled = Messaging.coupled g
+        let isApart (v: Variable) = coupled |> List.forall (fun c -> c.Path <> v.Path)
 
         let ofFactor (i, f: Iterated) =
             let messages = f.Edges |> List.mapi (fun k _ -> s.Messages[(i, k)])
@@ -173,9 +175,7 @@ module internal EpSweeps =
             |> masked f
             |> Factors.total f.Node.Plates
 
-        List.indexed factors
-        |> List.map ofFactor
-        |> List.fold (+) (Messaging.partitions g naturals + Messaging.fixedEvidence g)
+        List.indexed factors |> List.map ofFactor |> List.fold (+) (Messaging.evidence g naturals isApart)
 
     let private edgesOf (factors: Iterated list) =
         [

@@ -133,7 +133,9 @@ module internal FactorReading =
              | [ t ], FactorNoise.Fixed s when isUngated && t.Axes = 0 && isGaussian l ->
                  let c, precision = t.Coefficient, 1.0 / square s
                  let natural = [| -c * b * precision; square c * precision |]
-                 Some(FactorKind.Conjugate(t, natural, -0.5 * square b * precision - log s - halfLogTwoPi))
+                 // where c is 0 it is the same everywhere
+                 let flat = Build.select (equals c (number c 0.0)) (-0.5 * square (b / s)) (number b 0.0)
+                 Some(FactorKind.Conjugate(t, natural, flat - log s - halfLogTwoPi))
              | _ when isGaussian l -> Some(FactorKind.OfForm(l, Likelihood.Gaussian noise))
              | _ -> None)
         | _ -> None
@@ -183,6 +185,27 @@ module internal FactorReading =
 
     let private ones (x: Tensor) = Build.constantOf x.DType x.Shape [| 1.0 |]
 
+    /// A factor of what is observed, whose evidence is 0 outside the values that it may have.
+    let private within (isInside: Tensor) (kind: FactorKind option) : FactorKind option =
+        kind
+        |> Option.map (fun kind ->
+            match kind with
+            | FactorKind.Conjugate(t, natural, constant) -> FactorKind.Conjugate(t, natural, where isInside constant)
+            | FactorKind.Known _
+            | FactorKind.OfForm _
+            | FactorKind.Product _
+            | FactorKind.GammaOfRate _
+            | FactorKind.Limits _ -> kind)
+
+    /// Whether values are whole numbers from 0 on.
+    let private isCount (largest: int option) (x: Tensor) =
+        let isWhole = if x.DType.IsFloat then equals x (floor x) else equals x x
+        let isCount = both (atMost (number x 0.0) x) isWhole
+
+        match largest with
+        | Some n -> both isCount (atMost x (number x (double n)))
+        | None -> isCount
+
     /// The factor of a site's own density, in a closed form; None if it has none here. Where it is gated its value is asked for, which is more exact as a
     /// square than as λ·u.
     let closed (read: Tensor -> Reading) familyOf isUngated (s: SiteRecord) : FactorKind option =
@@ -194,20 +217,27 @@ module internal FactorReading =
         match s.Distribution with
         | :? Normal as d -> normal read familyOf isUngated d value
         | :? Bernoulli as d when isObserved -> bernoulli read familyOf d value
-        | :? Binomial as d when isObserved -> binomial read familyOf d value
-        | :? Categorical as d when isObserved -> choice read familyOf d.Logits (fun logits -> oneHot logits value)
+        | :? Binomial as d when isObserved -> binomial read familyOf d value |> within (isCount (Some d.Count) value)
+        | :? Categorical as d when isObserved ->
+            choice read familyOf d.Logits (fun logits -> oneHot logits value)
+            |> within (isCount (Some(d.Logits.Shape[0] - 1)) value)
         | :? OneHotCategorical as d when isObserved && d.Logits.Shape.Length = 1 && d.Mix = 0.0 ->
             choice read familyOf d.Logits (fun _ -> value)
-        | :? Poisson as d when isObserved -> rateOf read familyOf value (ones value) (-(Special.logGamma (value + 1.0))) d.Rate
+        | :? Poisson as d when isObserved ->
+            rateOf read familyOf value (ones value) (-(Special.logGamma (value + 1.0))) d.Rate
+            |> within (isCount None value)
         | :? Exponential as d ->
             if isObserved then
                 rateOf read familyOf (ones value) value (number value 0.0) d.Rate
+                |> within (atMost (number value 0.0) value)
             else
                 gammaSite read familyOf (ones d.Rate) d.Rate (read value)
         | :? Gamma as d ->
             if isObserved && isConstant d.Concentration then
                 let a = d.Concentration
+
                 rateOf read familyOf a value ((a - 1.0) * log value - Special.logGamma a) d.Rate
+                |> within (less (number value 0.0) value)
             else
                 gammaSite read familyOf d.Concentration d.Rate (read value)
         | :? Beta as d ->

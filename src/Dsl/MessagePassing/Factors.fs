@@ -39,7 +39,8 @@ type internal Likelihood =
 type internal FactorKind =
     /// No variable is read: log f.
     | Known of Tensor
-    /// log f = λ·u(x) + c for an element x of one site: λ is the message, whatever the others are.
+    /// log f = λ·u(x) + c for an element x of one site: λ is the message, whatever the others are. Of a Gaussian, the constant is not c but log f where it
+    /// is largest, which does not cancel where values are far from 0.
     | Conjugate of LinearTerm * natural: Tensor[] * constant: Tensor
     | OfForm of LinearForm * Likelihood
     /// N(residual; 0, 1/precision) of a residual that is linear in each Gaussian site while the others are held, with how it reads each.

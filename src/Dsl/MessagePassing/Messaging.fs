@@ -67,12 +67,57 @@ module internal Messaging =
 
         List.choose message g.Factors |> List.fold add (zeros v.Family v.Value)
 
-    /// log f at λ = 0, summed, of the factors whose messages do not change.
-    let fixedEvidence (g: FactorGraph) : Tensor =
-        let one (f: FactorNode) =
+    let isGaussian (v: Variable) =
+        match v.Family with
+        | ExponentialFamily.Gaussian
+        | ExponentialFamily.Truncated _ -> true
+        | ExponentialFamily.Gamma
+        | ExponentialFamily.Beta
+        | ExponentialFamily.Dirichlet
+        | ExponentialFamily.Categorical _ -> false
+
+    /// λ²/precision of a Gaussian message, or what it is where the precision is 0, and whether it is.
+    let private squareOf (x: Tensor) (precision: Tensor) (otherwise: Tensor) =
+        let isFlat = equals precision (number precision 0.0)
+        Build.select isFlat otherwise (x / Build.select isFlat (number precision 1.0) precision)
+
+    /// log f at u = 0 of a conjugate factor.
+    let private atZero (v: Variable) (natural: Tensor[]) (constant: Tensor) =
+        if isGaussian v then
+            constant - 0.5 * squareOf (square natural[0]) natural[1] (number constant 0.0)
+        else
+            constant
+
+    /// E[log f] of a factor that is conjugate to a Gaussian site, by its distance from the factor's own mean.
+    let private aroundMean (v: Variable) (t: LinearTerm) natural (constant: Tensor) (own: Tensor[]) =
+        let mean, variance = ExponentialFamily.moments v.Family own
+        let mean, variance = toFactor v t mean, toFactor v t variance
+        let apart = mean - squareOf (natural: Tensor[]).[0] natural[1] mean
+        constant - 0.5 * natural[1] * (square apart + variance)
+
+    /// What sites and the factors that are conjugate to them, or known, add to the log-evidence: Σ Φ(λ) + Σ log f at u = 0; or, of Gaussian sites that have
+    /// no other messages or whose q is taken as it is, the same as Σ entropy + Σ E[log f], which does not cancel where values are far from 0.
+    let evidence (g: FactorGraph) (naturals: Map<string, Tensor[]>) (isTaken: Variable -> bool) : Tensor =
+        let isTaken v = isGaussian v && isTaken v
+
+        let ofVariable (v: Variable) =
+            let f = if isTaken v then ExponentialFamily.entropy else ExponentialFamily.logPartition
+            Factors.total v.Indices (f v.Family naturals[v.Path])
+
+        let ofFactor (f: FactorNode) =
+            let counted x = Some(Factors.total f.Plates (Weights.masked f.Mask x))
+
             match f.Kind with
-            | FactorKind.Known x
-            | FactorKind.Conjugate(_, _, x) when f.Gates.IsEmpty -> Some(Factors.total f.Plates (Weights.masked f.Mask x))
+            | FactorKind.Known x when f.Gates.IsEmpty -> counted x
+            | FactorKind.Conjugate(t, natural, constant) when f.Gates.IsEmpty ->
+                let v = variableOf g t
+
+                counted (
+                    if isTaken v then
+                        aroundMean v t natural constant naturals[v.Path]
+                    else
+                        atZero v natural constant
+                )
             | FactorKind.Known _
             | FactorKind.Conjugate _
             | FactorKind.Limits _
@@ -80,12 +125,7 @@ module internal Messaging =
             | FactorKind.GammaOfRate _
             | FactorKind.OfForm _ -> None
 
-        List.choose one g.Factors |> List.fold (+) (Build.scalar DType.F32 0.0)
-
-    /// Σ Φ(λ) over the elements of all sites.
-    let partitions (g: FactorGraph) (naturals: Map<string, Tensor[]>) : Tensor =
-        g.Variables
-        |> List.map (fun v -> Factors.total v.Indices (ExponentialFamily.logPartition v.Family naturals[v.Path]))
+        List.map ofVariable g.Variables @ List.choose ofFactor g.Factors
         |> List.fold (+) (Build.scalar DType.F32 0.0)
 
     /// What conjugate factors alone give, without sweeps.
@@ -94,7 +134,7 @@ module internal Messaging =
 
         {
             Naturals = fixedOf
-            LogEvidence = partitions g fixedOf + fixedEvidence g
+            LogEvidence = evidence g fixedOf (fun _ -> true)
             Evidences = zero
             Residuals = zero
             Residual = zero

@@ -123,7 +123,8 @@ module internal Tilted =
         let first, last = larger a (peak - reach), smaller b (peak + reach)
         let points, weights = legendre
         let index = pointsOf points
-        let half, middle = 0.5 * (last - first), 0.5 * (last + first)
+        // limits that exclude each other leave nothing
+        let half, middle = larger (number m 0.0) (0.5 * (last - first)), 0.5 * (last + first)
         let z = middle + half * over index m points
         let logWeights = over index m (Array.map log weights) + log half - 0.5 * square z - halfLogTwoPi
         ofPoints index v logWeights z

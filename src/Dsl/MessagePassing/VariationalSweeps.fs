@@ -136,22 +136,18 @@ module internal VariationalSweeps =
             let mean = mean + (best[0] - best[1] * mean) / steepest
             [| mean * best[1]; best[1] |]
 
-    /// The ELBO: Σ E[log f] + Σ entropies. What conjugate factors alone tell of a site is λ·E[u] of their sum, or Φ(λ) where no other reads it.
+    /// The ELBO: Σ E[log f] + Σ entropies, which of other sites than Gaussian ones are Φ(λ) − λ·E[u].
     let private bound (g: FactorGraph) (fixedOf: Map<string, Tensor[]>) factors (naturals: Map<string, Tensor[]>) known : Tensor =
-        let coupled = Messaging.coupled g
-
         let ofVariable (v: Variable) =
-            let l, own = naturals[v.Path], fixedOf[v.Path]
+            Array.map3 (fun (own: Tensor) fixedPart u -> (fixedPart - own) * u) naturals[v.Path] fixedOf[v.Path] (known |> Map.find v.Path)
+            |> Array.reduce (+)
+            |> Factors.total v.Indices
 
-            if coupled |> List.exists (fun c -> c.Path = v.Path) then
-                let inner = Array.map2 (*) own (ExponentialFamily.expected v.Family l) |> Array.reduce (+)
-                Factors.total v.Indices inner + Factors.total v.Indices (ExponentialFamily.entropy v.Family l)
-            else
-                Factors.total v.Indices (ExponentialFamily.logPartition v.Family l)
+        let others = Messaging.coupled g |> List.filter (Messaging.isGaussian >> not)
 
-        let parts = List.map (VariationalEnergies.ofFactor g known) factors @ List.map ofVariable g.Variables
+        let parts = List.map (VariationalEnergies.ofFactor g known) factors @ List.map ofVariable others
 
-        let sum = List.fold (+) (Messaging.fixedEvidence g) parts
+        let sum = List.fold (+) (Messaging.evidence g naturals (fun _ -> true)) parts
         Build.select (VariationalEnergies.isImpossible sum) (number sum Double.NegativeInfinity) sum
 
     /// Standard normals of a site, the same in each run.

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace Inference;
@@ -28,7 +26,7 @@ public sealed partial class FiniteSolution : ExactSolution
     /// <exception cref="ModelException">A value would be infinite, or an option is out of its range.</exception>
     /// <exception cref="InvalidOperationException">Sweeps do not converge.</exception>
     public FiniteSolution(FiniteOptimal optimal, FiniteMethod? method, Engine engine)
-        : this(optimal ?? throw new ArgumentNullException(nameof(optimal)), [optimal.Mdp], method, engine)
+        : this(optimal ?? throw new ArgumentNullException(nameof(optimal)), [optimal.Mdp], method, engine, warns: true)
     {
     }
 
@@ -37,8 +35,9 @@ public sealed partial class FiniteSolution : ExactSolution
     /// <param name="times">The process at each time, all of one shape.</param>
     /// <param name="method">The horizon: as many steps as there are times.</param>
     /// <param name="engine">The machine that sweeps run on. It outlives the solution.</param>
+    /// <param name="warns">Whether states that no episode comes to may be a slip of who wrote the process.</param>
     /// <exception cref="ModelException">An option is out of its range.</exception>
-    internal FiniteSolution(FiniteOptimal optimal, IReadOnlyList<FiniteMdp> times, FiniteMethod? method, Engine engine)
+    internal FiniteSolution(FiniteOptimal optimal, IReadOnlyList<FiniteMdp> times, FiniteMethod? method, Engine engine, bool warns)
     {
         ArgumentNullException.ThrowIfNull(engine);
         RequireSeen(optimal.Mdp);
@@ -52,7 +51,7 @@ public sealed partial class FiniteSolution : ExactSolution
             RequireFiniteValue(Process);
         }
 
-        Warnings = IsDated ? [] : WarningsOf(Process);
+        Warnings = warns && !IsDated ? WarningsOf(Process) : [];
         foreach (string warning in Warnings)
         {
             engine.Logger.LogWarning("{Warning}", warning);
@@ -138,30 +137,6 @@ public sealed partial class FiniteSolution : ExactSolution
         return _action;
     }
 
-    /// <summary>The derivation, the method and why, what it has found and how sure that is; then the compiled sweep.</summary>
-    public override string Explain()
-    {
-        var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"== Finite process \"{Process.Name}\"");
-        text.AppendLine(
-            CultureInfo.InvariantCulture,
-            $"{Process.States} states, {Process.Actions} actions, at most {Process.Successors} {(Process.Successors == 1 ? "successor" : "successors")} of each{(IsDated ? "; it reads the time, and has tables for each" : "")}");
-        text.AppendLine($"prior policy: {(Process.Prior is null ? "uniform" : "given")}");
-        text.AppendLine().AppendLine("== Equations").Append(SoftBellman.text(_solver.Backup));
-        if (Process.Ends is not null)
-        {
-            text.AppendLine("  V(s) = 0 where the episode has ended: the reward of the step that leads there counts");
-        }
-
-        text.AppendLine().AppendLine("== Method").AppendLine($"{Method.Name}, {_why}: {Course()}").AppendLine(Certainty());
-        foreach (string warning in Warnings)
-        {
-            text.AppendLine($"warning: {warning}");
-        }
-
-        return text.AppendLine().AppendLine("== Sweep").Append(_solver.Decide.Explain()).ToString();
-    }
-
     /// <summary>Frees what is compiled. The engine stays.</summary>
     public override void Dispose()
     {
@@ -171,11 +146,6 @@ public sealed partial class FiniteSolution : ExactSolution
     }
 
     private static int Best(double[] probabilities) => Array.IndexOf(probabilities, probabilities.Max());
-
-    private static string Reason(FiniteMdp process) =>
-        process.Discount < 1
-            ? "chosen because the process is finite and discounted"
-            : "chosen because the process is finite and every state can come to an end";
 
     private static void Validate(FiniteMethod method)
     {
@@ -268,26 +238,6 @@ public sealed partial class FiniteSolution : ExactSolution
         : _solver.Backup is { Semantics: PlanningSemantics.Boltzmann, Temperature: > 0 } ? null
         : _solver.Contracts ? _solver.DistanceOf(Residual)
         : Enclosure.Of(_solver, _messages);
-
-    private string Course() =>
-        Method switch
-        {
-            BackwardInduction { Steps: var steps } => $"{steps} sweeps from the terminal value back",
-            PolicyIteration => $"{Improvements} policies evaluated and improved, {Sweeps} sweeps in all",
-            _ when _solver.Share < 1 => $"{Sweeps} sweeps from a value of 0, the last by {_solver.Share:G2} of the way",
-            _ when _solver.Shifts > 0 => $"{Sweeps} sweeps from a value of 0, {_solver.Shifts} of them shifted by what all states still have to come in common",
-            _ => $"{Sweeps} sweeps from a value of 0",
-        };
-
-    private string Certainty()
-    {
-        string bound = ErrorBound is { } b ? b.ToString("G3", CultureInfo.InvariantCulture) : "";
-        string residual = Residual.ToString("G3", CultureInfo.InvariantCulture);
-        return Method is BackwardInduction ? $"exact but for rounding: |V − V*| ≤ {bound}"
-            : ErrorBound is null ? $"residual max |V′ − V| = {residual}; no bound is claimed"
-            : _solver.Contracts ? $"residual max |V′ − V| = {residual}; |V′ − V*| ≤ (γ·residual + rounding)/(1 − γ) = {bound}"
-            : $"residual max |V′ − V| = {residual}; |V′ − V*| ≤ {bound}: one more sweep from above falls, and one from below rises";
-    }
 
     private int TimeOf(int time, int times) =>
         Horizon is null ? 0

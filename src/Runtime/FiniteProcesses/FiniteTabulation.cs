@@ -44,7 +44,7 @@ public static class FiniteTabulation
         IReadOnlyList<FiniteMdp> times = program.ReadsTime && method is BackwardInduction { Steps: >= 1 and var steps }
             ? RunAtEachTime(program, engine, settings, steps)
             : [Run(program, engine, settings)];
-        return new FiniteSolution(new FiniteOptimal(times[0], temperature, semantics), times, method, engine);
+        return new FiniteSolution(new FiniteOptimal(times[0], temperature, semantics), times, method, engine, warns: true);
     }
 
     private static FiniteMdp[] RunAtEachTime(TableProgram program, Engine engine, double[] settings, int steps)

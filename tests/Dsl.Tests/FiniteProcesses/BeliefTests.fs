@@ -129,6 +129,9 @@ let ``In the limit of small temperatures the value is the best of all policies``
         let mdp = randomHidden seed 3 2 2 2 0.9
         use x = mdp.Optimal(1.0).Solve(engine, BeliefTree(Horizon = 3, Hard = true))
         Assert.Equal(valueAtStart mdp Histories.hard 3, x.Value, 1e-9)
+        // rewards are about 1, and there are three states: some 1e-10 times these for each step
+        Assert.InRange(x.ErrorBound.Value, 1e-10, 1e-8)
+        Assert.Empty x.Beliefs.Warnings
         use cold = mdp.Optimal(1e-6).Solve(engine, BeliefTree(Horizon = 3))
         Assert.Equal(x.Value, cold.Value, 1e-4)
 

@@ -257,3 +257,45 @@ let ``What is masked does not count`` () =
     let some, all = posterior (program true [ 0.3; 5.0; -1.0 ]), posterior (program false [ 0.3; -1.0 ])
     close [ number all.LogEvidence ] (numbers some.LogEvidence)
     close [ number (all.Marginal "x").Mean ] (numbers (some.Marginal "x").Mean)
+
+[<Fact>]
+let ``What cannot be observed has a log-evidence of minus infinity`` () =
+    let evidence (observe: Prob<Tensor>) =
+        [ posterior observe; ApproximatePosterior.passVariationally (VariationalMessagePassing()) observe ]
+        |> List.map (fun found -> number found.LogEvidence)
+
+    let rate (y: double) =
+        prob {
+            let! r = L.Sample("r", L.Gamma(scalar 2.0, scalar 3.0))
+            do! L.Observe("y", L.Poisson r, scalar y)
+            return r
+        }
+
+    let category (y: int) =
+        prob {
+            let! p = L.Sample("p", L.Dirichlet(vector [ 1.0; 2.0 ]))
+            do! L.Observe("y", L.Categorical(L.Log p), L.Element(whole [ y ], 0))
+            return p
+        }
+
+    let wait (y: double) =
+        prob {
+            let! r = L.Sample("r", L.Gamma(scalar 2.0, scalar 3.0))
+            do! L.Observe("y", L.Gamma(scalar 1.5, r), scalar y)
+            return r
+        }
+
+    let successes (y: double) =
+        prob {
+            let! p = L.Sample("p", L.Beta(scalar 2.0, scalar 3.0))
+            do! L.Observe("y", L.Binomial(3, probability = p), scalar y)
+            return p
+        }
+
+    for program in [ rate 0.5; rate -1.0; category 2; category -1; wait -1.0; successes 4.0; successes 1.5 ] do
+        for found in evidence program do
+            Assert.Equal(Double.NegativeInfinity, found)
+
+    for program in [ rate 0.0; category 1; wait 0.5; successes 3.0 ] do
+        for found in evidence program do
+            Assert.True(Double.IsFinite found)

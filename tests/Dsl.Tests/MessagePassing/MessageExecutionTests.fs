@@ -164,3 +164,41 @@ let ``A mixture far from 0 compiles to the interpreter's answers in single preci
     // every third point is of one group; the groups touch
     Assert.InRange(z |> Array.filter (fun p -> abs (p - first) < 0.5) |> Array.length, 98, 102)
     close [ 1.0 ] [| round runs.Head["precision"].[0] |]
+
+[<Fact>]
+let ``Evidence of data far from 0 keeps its digits in single precision`` () =
+    let i = L.PlateIndex("i", 300)
+    let data = [ for k in 0..299 -> 1000.0 + sin (double k) ]
+    // one feature is 0: what is observed there is known without the site
+    let features = [ for k in 0..299 -> if k = 7 then 0.0 else 1.0 ]
+
+    let program =
+        prob {
+            let! m = L.Sample("m", L.Normal(1000.0, 10.0))
+            let at x = L.Unstack(x, i)
+            let! _ = L.Plate(i, L.Observe("y", L.Normal(m * at (vector features), scalar 1.0), at (vector data)))
+            return m
+        }
+
+    let evidence =
+        build "far" (fun b ->
+            b.Output("ep", (ApproximatePosterior.propagate (ExpectationPropagation()) program).LogEvidence)
+            b.Output("vmp", (ApproximatePosterior.passVariationally (VariationalMessagePassing()) program).LogEvidence))
+
+    // one after another, each by what those before predict
+    let expected, _, _ =
+        List.zip data features
+        |> List.fold
+            (fun (sum, m, v) (y, c) ->
+                let s = c * c * v + 1.0
+                let gain = c * v / s
+                let d = y - c * m
+                sum - 0.5 * d * d / s - 0.5 * log (2.0 * Math.PI * s), m + gain * d, v * (1.0 - gain * c))
+            (0.0, 1000.0, 100.0)
+
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false))
+    let single, precise = execute engine [] evidence, interpret [] [] evidence
+
+    for name in [ "ep"; "vmp" ] do
+        Assert.Equal(expected, precise[name].[0], 1e-6)
+        Assert.Equal(expected, single[name].[0], 1e-5 * abs expected)

@@ -251,6 +251,17 @@ let ``A site between limits is exact, and a lead between players is a fixed poin
     equal exact.Mean[0] (number (alone.Marginal "x").Mean)
     equal exact.Variance[0] (number (alone.Marginal "x").Variance)
 
+    let never =
+        posterior (
+            prob {
+                let! x = L.Sample("x", L.Normal(0.0, 1.0))
+                do! L.Factor(L.Select(L.Less(scalar 1.0, x), 0.0, Double.NegativeInfinity))
+                do! L.Factor(L.Select(L.Less(x, scalar 0.0), 0.0, Double.NegativeInfinity))
+                return x
+            }
+        )
+
+    Assert.Equal(Double.NegativeInfinity, number never.LogEvidence)
     let player = L.PlateIndex("player", 2)
 
     let found =

@@ -5,18 +5,19 @@ namespace Inference;
 public sealed class BeliefController
 {
     private readonly BeliefSolution _solution;
+    private readonly bool _recedes;
     private readonly float[] _numbers;
     private double[] _probabilities = [];
     private int _belief = -1;
     private int _action;
 
-    internal BeliefController(BeliefSolution solution)
+    internal BeliefController(BeliefSolution solution, bool recedes)
     {
-        _solution = solution;
+        (_solution, _recedes) = (solution, recedes);
         _numbers = new float[solution.Process.ActionSpace.Count];
     }
 
-    /// <summary>How often it has acted; at most the horizon.</summary>
+    /// <summary>How often it has acted; at most the horizon, unless that recedes.</summary>
     public int Time { get; private set; }
 
     /// <summary>p(s | observed and done so far), the last observation included; empty before the first.</summary>
@@ -33,10 +34,10 @@ public sealed class BeliefController
     public ReadOnlySpan<float> Act(ReadOnlySpan<float> observation)
     {
         FiniteMdp process = _solution.Process;
-        if (Time == _solution.Tree.Horizon)
+        if (Time == _solution.Tree.Horizon && !_recedes)
         {
             throw new InvalidOperationException(
-                $"The plan for \"{process.Name}\" has ended after its {Time} steps. Call Reset(), or solve with a longer Horizon.");
+                $"The plan for \"{process.Name}\" has ended after its {Time} steps. Call Reset(), or solve with a longer Horizon{(_solution.IsClosed ? ", or take Controller(receding: true)" : "")}.");
         }
 
         int seen = _solution.ObservationOf(observation);
@@ -48,7 +49,7 @@ public sealed class BeliefController
         }
 
         _belief = next;
-        _probabilities = _solution.Beliefs.Probabilities(next, Time);
+        _probabilities = _solution.Beliefs.Probabilities(next, _recedes ? 0 : Time);
         Time++;
         return Take(Array.IndexOf(_probabilities, _probabilities.Max()));
     }

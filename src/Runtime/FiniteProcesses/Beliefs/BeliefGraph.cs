@@ -48,6 +48,9 @@ internal sealed class BeliefGraph
     /// <summary>How many beliefs there are.</summary>
     public int Count => _beliefs.Count;
 
+    /// <summary>Whether no step leads from these beliefs to another.</summary>
+    public bool IsClosed => _moves.Count == Count;
+
     /// <summary>p(s) of a belief.</summary>
     public ReadOnlySpan<double> Belief(int belief) => _beliefs[belief];
 

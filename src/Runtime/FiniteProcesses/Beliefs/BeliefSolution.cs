@@ -29,11 +29,15 @@ public sealed class BeliefSolution : IDisposable
         Require();
         double? temperature = _infers ? optimal.Temperature : null;
         _graph = new BeliefGraph(Process, tree, temperature);
-        Beliefs = new FiniteSolution(
-            new FiniteOptimal(_graph.Process(), optimal.Temperature, optimal.Semantics),
-            new BackwardInduction { Steps = tree.Horizon, Hard = tree.Hard },
-            engine);
-        TruncationBound = optimal.Semantics == PlanningSemantics.FixedDynamics && Process.Discount < 1 ? Truncated() : null;
+        var over = new FiniteOptimal(_graph.Process(), optimal.Temperature, optimal.Semantics);
+        Beliefs = new FiniteSolution(over, [over.Mdp], new BackwardInduction { Steps = tree.Horizon, Hard = tree.Hard }, engine, warns: false);
+        if (optimal.Semantics == PlanningSemantics.FixedDynamics)
+        {
+            var bounds = new BeliefBounds(Process, tree, optimal.Temperature);
+            TruncationBound = Process.Discount < 1 ? bounds.Truncation : null;
+            ErrorBound = Beliefs.ErrorBound + bounds.Merging;
+        }
+
         Value = ValueOf(temperature);
     }
 
@@ -61,6 +65,15 @@ public sealed class BeliefSolution : IDisposable
     /// </summary>
     public double? TruncationBound { get; }
 
+    /// <summary>
+    /// How far <see cref="Value"/> may be from that of as many steps: what rounding, and taking beliefs for one that are equal to 1e-10, may have added up to.
+    /// Null under other semantics than fixed dynamics.
+    /// </summary>
+    public double? ErrorBound { get; }
+
+    /// <summary>Whether no further step leads to another belief: then what is best with the whole horizon to go is known of every belief there is.</summary>
+    public bool IsClosed => _graph.IsClosed;
+
     /// <summary>p(s) of a belief by its count.</summary>
     public ReadOnlySpan<double> Belief(int belief) =>
         (uint)belief < (uint)Count
@@ -78,7 +91,19 @@ public sealed class BeliefSolution : IDisposable
     public int After(int belief, int action, int observation) => _graph.After(belief, action, Counted(observation));
 
     /// <summary>Acts by this solution: filters what it observes.</summary>
-    public BeliefController Controller() => new(this);
+    /// <param name="receding">Whether the whole horizon is always still to come, so that it acts as long as it likes; else the plan ends with the horizon.</param>
+    /// <exception cref="ModelException">The horizon is to recede, and further steps lead to beliefs that are not in the plan.</exception>
+    public BeliefController Controller(bool receding = false)
+    {
+        if (receding && !IsClosed)
+        {
+            Refuse(
+                $"The horizon of \"{Process.Name}\" cannot recede: its last of {Tree.Horizon} steps leads to {_graph.Levels[^1]} beliefs that no step before it did.",
+                "Choose a horizon after which no belief is new, if there is one, or plan anew when it has ended.");
+        }
+
+        return new(this, receding);
+    }
 
     /// <summary>The derivation, how many beliefs there are, and how sure the values are; then the compiled sweep.</summary>
     public string Explain()
@@ -91,7 +116,7 @@ public sealed class BeliefSolution : IDisposable
         text.AppendLine(
             CultureInfo.InvariantCulture,
             $"{Count} beliefs, those equal to {BeliefGraph.Resolution:G1} once; new at each depth: {string.Join(", ", _graph.Levels.Take(12))}{(_graph.Levels.Count > 12 ? ", …" : "")}");
-        text.AppendLine(_graph.Levels[^1] == 0 ? "no further step leads to another belief" : "further steps lead to other beliefs");
+        text.AppendLine(IsClosed ? "no further step leads to another belief" : "further steps lead to other beliefs");
         text.AppendLine("a state s below is a belief b, p(s | observed and done so far):");
         text.AppendLine(
             _infers
@@ -200,21 +225,5 @@ public sealed class BeliefSolution : IDisposable
         }
 
         return temperature is { } alpha ? largest + (alpha * Math.Log(sum)) : sum;
-    }
-
-    private double Truncated()
-    {
-        double low = double.PositiveInfinity, high = double.NegativeInfinity;
-        for (int k = 0; k < Process.Reward.Length; k++)
-        {
-            // Nothing is earned where an episode has ended.
-            double reward = Process.EndsAt(k % Process.States) ? 0 : Process.Reward[k];
-            bool allowed = Process.PriorOf(k % Process.States, k / Process.States) > 0;
-            (low, high) = allowed ? (Math.Min(low, reward), Math.Max(high, reward)) : (low, high);
-        }
-
-        double rest = 1 - Process.Discount;
-        double least = Process.TerminalValue?.Min() ?? 0, most = Process.TerminalValue?.Max() ?? 0;
-        return Math.Pow(Process.Discount, Tree.Horizon) * Math.Max(most - (low / rest), (high / rest) - least);
     }
 }
