@@ -383,3 +383,27 @@ let ``A wide prior that meets sharp observations keeps its covariance in single 
     for output in [ "mean"; "deviation" ] do
         for a, b in Seq.zip expected[output] single[output] do
             Assert.True(abs (a - b) <= 1e-2 * (0.01 + abs a), $"{output}: expected {a}; {b} came.")
+
+[<Fact>]
+let ``The evidence of a long chain adds up in single precision what is the same at each step`` () =
+    let t = L.TimeIndex("t", 5000)
+
+    let model =
+        L.Markov<Tensor>(
+            t,
+            scalar 0.0,
+            fun x ->
+                prob {
+                    let! z = L.Sample("z", L.Normal(0.99 * x, scalar 0.1))
+                    do! L.Observe("y", L.Normal(z, scalar 0.15), 0.1 * L.Sin(L.Convert(Structure.position t, DType.F32)))
+                    return z
+                }
+        )
+
+    let program =
+        build "long" (fun b -> b.Output("evidence", (GaussianPosterior.ofProgram model).LogEvidence))
+
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false, Probed = Action<_, _>(fun _ _ -> ())))
+    let expected, single = interpret [] [] program, execute engine [] program
+    // a sum in single precision rounds alike at each step, and is 0.36 away
+    Assert.Equal(expected["evidence"][0], single["evidence"][0], 0.02)
