@@ -12,6 +12,11 @@ module internal FactorGraphs =
         | :? Exponential -> ExponentialFamily.Gamma
         | :? Beta -> ExponentialFamily.Beta
         | :? Dirichlet -> ExponentialFamily.Dirichlet
+        | :? OneHotCategorical ->
+            Fail.at
+                r.Location
+                $"The site \"{r.Path}\" draws from OneHotCategorical, which no messages are known for."
+                "Draw it from Categorical and pass messages by VariationalMessagePassing: Gather(table, z) is the row that it chooses."
         | d when (Enumeration.count d).IsSome ->
             Fail.at
                 r.Location
@@ -21,7 +26,7 @@ module internal FactorGraphs =
             Fail.at
                 r.Location
                 $"The site \"{r.Path}\" draws from {d.Name}, which no messages are known for."
-                "Messages are passed between sites of Normal, Gamma, Exponential, Beta, Dirichlet and, variationally, Categorical and Bernoulli. Observe the site, or derive a bound with a guide."
+                "Messages are passed between sites of Normal, Gamma, Exponential, Beta, Dirichlet and, variationally, Categorical and scalar Bernoulli. Observe the site, or derive a bound with a guide."
 
     let private refuseChain (r: SiteRequest) =
         match r.Times with

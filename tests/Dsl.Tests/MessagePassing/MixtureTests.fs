@@ -302,7 +302,7 @@ let ``Damping does not move fixed points`` () =
     equal (number plain.LogEvidence) (number damped.LogEvidence)
 
 [<Fact>]
-let ``Elements of listed values that are mixed are refused`` () =
+let ``Elements of listed values that are mixed, and one-hot vectors, are refused`` () =
     let i = L.PlateIndex("i", 2)
 
     let mixed =
@@ -314,3 +314,7 @@ let ``Elements of listed values that are mixed are refused`` () =
         }
 
     refuses "The site \"i/z\" is drawn for each value of \"i\"; \"y\" mixes them." (fun () -> posterior mixed)
+
+    let chosen = L.Sample("z", L.OneHotCategorical(vector [ 0.0; 0.0 ]))
+    refuses "The site \"z\" draws from OneHotCategorical, which no messages are known for." (fun () -> posterior chosen)
+    Assert.Contains("Draw it from Categorical", (failure (fun () -> posterior chosen)).Mend)

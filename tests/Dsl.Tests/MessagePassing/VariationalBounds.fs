@@ -6,15 +6,15 @@ open Inference
 open Inference.Dsl.Tests.Evaluation
 open Xunit
 
-let precise = VariationalMessagePassing(Tolerance = 1e-12, Sweeps = 400)
+let precise = VariationalMessagePassing(Tolerance = 1e-12, Sweeps = 250)
 let posterior program = ApproximatePosterior.passVariationally precise program
 let numberOf (m: ApproximateMarginal) name = numbers (m.Parameter name)
 
-let neverDecreases (found: ApproximatePosterior) =
-    let values = numbers found.LogEvidences
-
-    for before, after in Array.pairwise values do
+let rises (bounds: double[]) =
+    for before, after in Array.pairwise bounds do
         Assert.True(after >= before - 1e-9 * (1.0 + abs before), $"{after} came after {before}.")
+
+let neverDecreases (found: ApproximatePosterior) = rises (numbers found.LogEvidences)
 
 let isBelow (evidence: double) (within: double) (found: ApproximatePosterior) =
     let bound = number found.LogEvidence

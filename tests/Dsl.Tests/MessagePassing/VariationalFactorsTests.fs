@@ -69,15 +69,34 @@ let ``Factor analysis moves elements of a vector together without the bound fall
             return precision
         }
 
-    let found =
-        ApproximatePosterior.passVariationally (VariationalMessagePassing(Tolerance = 1e-12, Sweeps = 3000)) program
+    let answers =
+        build "factors" (fun b ->
+            let found =
+                ApproximatePosterior.passVariationally (VariationalMessagePassing(Tolerance = 1e-11, Sweeps = 3000)) program
 
-    neverDecreases found
-    Assert.Equal(1.0, number found.Converged)
-    let w, z = found.Marginal "j/w", found.Marginal "i/z"
-    let mw, vw, mz, vz = numbers w.Mean, numbers w.Variance, numbers z.Mean, numbers z.Variance
-    let precision = found.Marginal "precision"
-    let t = number precision.Mean
+            let w, z, precision = found.Marginal "j/w", found.Marginal "i/z", found.Marginal "precision"
+
+            for name, x in
+                [
+                    "bounds", found.LogEvidences
+                    "converged", found.Converged
+                    "w mean", w.Mean
+                    "w variance", w.Variance
+                    "z mean", z.Mean
+                    "z variance", z.Variance
+                    "mean", precision.Mean
+                    "shape", precision.Parameter "shape"
+                    "rate", precision.Parameter "rate"
+                ] do
+                b.Output(name, x))
+
+    // as many sweeps as it takes are too slow for the interpreter
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false, Precision = Precision.Double))
+    let found = execute engine [] answers
+    rises found["bounds"]
+    Assert.Equal(1.0, found["converged"].[0])
+    let mw, vw, mz, vz = found["w mean"], found["w variance"], found["z mean"], found["z variance"]
+    let t = found["mean"].[0]
     // it has left the point where all is 0
     Assert.True(mw |> Array.exists (fun m -> abs m > 0.1))
 
@@ -106,7 +125,7 @@ let ``Factor analysis moves elements of a vector together without the bound fall
 
         (rows[i * d + j] - List.sum parts) ** 2.0 + List.sum variance
 
-    equal (2.0 + 0.5 * double (n * d)) (numberOf precision "shape").[0]
+    equal (2.0 + 0.5 * double (n * d)) found["shape"].[0]
 
     equal
         (1.0
@@ -116,7 +135,7 @@ let ``Factor analysis moves elements of a vector together without the bound fall
                    for i in 0 .. n - 1 do
                        for j in 0 .. d - 1 -> second i j
                ])
-        (numberOf precision "rate").[0]
+        found["rate"].[0]
 
 [<Fact>]
 let ``Rates of rates are a fixed point of their equations, below their integral`` () =
@@ -179,7 +198,7 @@ let ``Probit regression is a fixed point of its equations, below its integral`` 
 
     let found =
         ApproximatePosterior.passVariationally
-            (VariationalMessagePassing(Tolerance = 1e-12, Sweeps = 2000))
+            (VariationalMessagePassing(Tolerance = 1e-11, Sweeps = 600))
             (prob {
                 let! w = L.Sample("w", L.Normal(vector [ 0.0; 0.0 ], vector [ 1.0; 1.5 ]))
                 let l = L.Dot(at (tensor [ 5; 2 ] features), w)
@@ -266,7 +285,7 @@ let ``A site between limits is exact, and a lead between players is a fixed poin
 
     let found =
         ApproximatePosterior.passVariationally
-            (VariationalMessagePassing(Tolerance = 1e-12, Sweeps = 3000))
+            (VariationalMessagePassing(Tolerance = 1e-12, Sweeps = 400))
             (prob {
                 let! skill = L.Plate(player, L.Sample("skill", L.Normal(1.0, 2.0)))
                 let s = L.Stack(skill.Value, player)
