@@ -52,7 +52,23 @@ type ApproximatePosterior internal (method': MessageMethod, graph: FactorGraph, 
                  else
                      $"The model's latent sites are {known}.")
 
-    /// An answer, which a checked engine gives only if no update was put off in the last sweep, with the factor named.
+    /// An answer, which a checked engine gives only if the evidence is possible, with the site or factor named that is not.
+    let possible (x: Tensor) =
+        let check (x: Tensor) (c: Contribution) =
+            let ok = Build.unary UnaryOp.Not (VariationalEnergies.isImpossible c.Amount)
+
+            let spec =
+                {
+                    Site = c.Name
+                    Requirement = "to be possible: its probability is 0"
+                    Location = c.Location
+                }
+
+            Build.node (Op.Check spec) [| x; Build.fill x.Shape ok |] x.Shape x.DType
+
+        found.Contributions |> List.fold check x
+
+    /// The same, and only if no update was put off in the last sweep, with the factor named.
     let proper (x: Tensor) =
         let check (x: Tensor) (f: FactorNode, count: Tensor) =
             let none = less (Factors.total f.Plates count) (number count 0.5)
@@ -66,7 +82,7 @@ type ApproximatePosterior internal (method': MessageMethod, graph: FactorGraph, 
 
             Build.node (Op.Check spec) [| x; Build.fill x.Shape none |] x.Shape x.DType
 
-        found.PutOff |> List.fold check x
+        found.PutOff |> List.fold check (possible x)
 
     let overSweeps (x: Tensor) =
         match found.Index with

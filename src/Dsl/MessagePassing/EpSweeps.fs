@@ -163,7 +163,7 @@ module internal EpSweeps =
             tried, putOff good
 
     /// Σ Φ + what factors add (Minka, 2001, section 3.2, with messages that are not normalised).
-    let private evidence (options: ExpectationPropagation) (g: FactorGraph) fixedOf factors (s: State) : Tensor =
+    let private contributions (options: ExpectationPropagation) (g: FactorGraph) fixedOf factors (s: State) : Contribution list =
         let naturals = Map [ for v in g.Variables -> v.Path, natural fixedOf factors s v ]
         let coupled = Messaging.coupled g
         let isApart (v: Variable) = coupled |> List.forall (fun c -> c.Path <> v.Path)
@@ -174,8 +174,9 @@ module internal EpSweeps =
             EpUpdates.evidence options.QuadraturePoints f.Form f.Likelihood (cavities fixedOf factors s i f) messages
             |> masked f
             |> Factors.total f.Node.Plates
+            |> Messaging.ofFactor f.Node
 
-        List.indexed factors |> List.map ofFactor |> List.fold (+) (Messaging.evidence g naturals isApart)
+        Messaging.contributions g naturals isApart @ List.map ofFactor (List.indexed factors)
 
     let private edgesOf (factors: Iterated list) =
         [
@@ -246,7 +247,8 @@ module internal EpSweeps =
 
                 Array.append (toCarried factors after) counted, Messaging.distance coupled (naturals before) (naturals after), all
 
-            let observe (values: Tensor[]) = evidence options g fixedOf factors (ofCarried factors values)
+            let observe (values: Tensor[]) =
+                Messaging.evidence (contributions options g fixedOf factors (ofCarried factors values))
 
             let index, finals, (residual, taken, putOff), evidences, residuals =
                 Messaging.iterate options starts sweep observe
@@ -256,6 +258,7 @@ module internal EpSweeps =
             {
                 Naturals = Map [ for v in g.Variables -> v.Path, natural fixedOf factors last v ]
                 LogEvidence = observe finals
+                Contributions = contributions options g fixedOf factors last
                 Evidences = evidences
                 Residuals = residuals
                 Residual = residual

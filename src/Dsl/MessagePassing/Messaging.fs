@@ -1,11 +1,15 @@
 namespace Inference
 
+/// What a site or a factor adds to the log-evidence; −∞, or what stands for it, where it cannot be.
+type internal Contribution = { Name: string; Location: Location; Amount: Tensor }
+
 /// What sweeps over factors are left with.
 type internal Converged =
     {
         /// Natural parameters by site.
         Naturals: Map<string, Tensor[]>
         LogEvidence: Tensor
+        Contributions: Contribution list
         /// The log-evidence after each sweep, free in the index of sweeps.
         Evidences: Tensor
         /// How far marginals moved in each sweep, free in the index of sweeps.
@@ -95,17 +99,21 @@ module internal Messaging =
         let apart = mean - squareOf (natural: Tensor[]).[0] natural[1] mean
         constant - 0.5 * natural[1] * (square apart + variance)
 
+    let ofSite (v: Variable) amount = { Name = v.Path; Location = v.Site.Location; Amount = amount }
+
+    let ofFactor (f: FactorNode) amount = { Name = f.Name; Location = f.Location; Amount = amount }
+
     /// What sites and the factors that are conjugate to them, or known, add to the log-evidence: Σ Φ(λ) + Σ log f at u = 0; or, of Gaussian sites that have
     /// no other messages or whose q is taken as it is, the same as Σ entropy + Σ E[log f], which does not cancel where values are far from 0.
-    let evidence (g: FactorGraph) (naturals: Map<string, Tensor[]>) (isTaken: Variable -> bool) : Tensor =
+    let contributions (g: FactorGraph) (naturals: Map<string, Tensor[]>) (isTaken: Variable -> bool) : Contribution list =
         let isTaken v = isGaussian v && isTaken v
 
         let ofVariable (v: Variable) =
             let f = if isTaken v then ExponentialFamily.entropy else ExponentialFamily.logPartition
-            Factors.total v.Indices (f v.Family naturals[v.Path])
+            ofSite v (Factors.total v.Indices (f v.Family naturals[v.Path]))
 
         let ofFactor (f: FactorNode) =
-            let counted x = Some(Factors.total f.Plates (Weights.masked f.Mask x))
+            let counted x = Some(ofFactor f (Factors.total f.Plates (Weights.masked f.Mask x)))
 
             match f.Kind with
             | FactorKind.Known x when f.Gates.IsEmpty -> counted x
@@ -126,15 +134,20 @@ module internal Messaging =
             | FactorKind.OfForm _ -> None
 
         List.map ofVariable g.Variables @ List.choose ofFactor g.Factors
-        |> List.fold (+) (Build.scalar DType.F32 0.0)
+
+    /// The log-evidence that contributions add up to.
+    let evidence (contributions: Contribution list) : Tensor =
+        contributions |> List.fold (fun sum c -> sum + c.Amount) (Build.scalar DType.F32 0.0)
 
     /// What conjugate factors alone give, without sweeps.
     let atOnce (g: FactorGraph) (fixedOf: Map<string, Tensor[]>) : Converged =
         let zero = Build.scalar DType.F32 0.0
+        let contributions = contributions g fixedOf (fun _ -> true)
 
         {
             Naturals = fixedOf
-            LogEvidence = evidence g fixedOf (fun _ -> true)
+            LogEvidence = evidence contributions
+            Contributions = contributions
             Evidences = zero
             Residuals = zero
             Residual = zero

@@ -137,17 +137,22 @@ module internal VariationalSweeps =
             [| mean * best[1]; best[1] |]
 
     /// The ELBO: Σ E[log f] + Σ entropies, which of other sites than Gaussian ones are Φ(λ) − λ·E[u].
-    let private bound (g: FactorGraph) (fixedOf: Map<string, Tensor[]>) factors (naturals: Map<string, Tensor[]>) known : Tensor =
+    let private contributions (g: FactorGraph) (fixedOf: Map<string, Tensor[]>) factors (naturals: Map<string, Tensor[]>) known =
         let ofVariable (v: Variable) =
             Array.map3 (fun (own: Tensor) fixedPart u -> (fixedPart - own) * u) naturals[v.Path] fixedOf[v.Path] (known |> Map.find v.Path)
             |> Array.reduce (+)
             |> Factors.total v.Indices
+            |> Messaging.ofSite v
 
         let others = Messaging.coupled g |> List.filter (Messaging.isGaussian >> not)
 
-        let parts = List.map (VariationalEnergies.ofFactor g known) factors @ List.map ofVariable others
+        let energies =
+            factors |> List.map (fun f -> Messaging.ofFactor f (VariationalEnergies.ofFactor g known f))
 
-        let sum = List.fold (+) (Messaging.evidence g naturals (fun _ -> true)) parts
+        Messaging.contributions g naturals (fun _ -> true) @ energies @ List.map ofVariable others
+
+    let private bound contributions : Tensor =
+        let sum = Messaging.evidence contributions
         Build.select (VariationalEnergies.isImpossible sum) (number sum Double.NegativeInfinity) sum
 
     /// Standard normals of a site, the same in each run.
@@ -236,9 +241,11 @@ module internal VariationalSweeps =
                 let after, _ = List.fold visit (before, known before) order
                 toCarried after, Messaging.distance coupled before after, zero
 
-            let observe (values: Tensor[]) =
+            let contributed (values: Tensor[]) =
                 let naturals = ofCarried values
-                bound g fixedOf factors naturals (known naturals)
+                contributions g fixedOf factors naturals (known naturals)
+
+            let observe (values: Tensor[]) = bound (contributed values)
 
             let starts = toCarried (first options g fixedOf factors)
 
@@ -248,6 +255,7 @@ module internal VariationalSweeps =
             {
                 Naturals = ofCarried finals
                 LogEvidence = observe finals
+                Contributions = contributed finals
                 Evidences = evidences
                 Residuals = residuals
                 Residual = residual

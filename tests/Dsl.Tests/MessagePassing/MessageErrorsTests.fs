@@ -117,3 +117,44 @@ let ``Settings and questions out of range are refused`` () =
     refuses "There is no latent site \"y\"." (fun () -> (ep normal).Marginal "y")
     Assert.Equal("The model's latent sites are \"x\".", (failure (fun () -> (ep normal).Marginal "y")).Mend)
     refuses "The marginal of \"x\" has no parameter \"rate\"." (fun () -> ((ep normal).Marginal "x").Parameter "rate")
+
+[<Fact>]
+let ``Evidence that is impossible ends a checked run at what cannot be`` () =
+    let counted (y: double) =
+        prob {
+            let! rate = L.Sample("rate", L.Gamma(scalar 2.0, scalar 1.0))
+            do! L.Observe("fine", L.Poisson rate, scalar 2.0)
+            do! L.Observe("count", L.Poisson rate, scalar y)
+            return rate
+        }
+
+    let limited (high: double) =
+        prob {
+            let! a = L.Sample("a", L.Normal(0.0, 1.0))
+            let! b = L.Sample("b", L.Normal(0.0, 1.0))
+            do! L.Observe("sum", L.Normal(a + b, 1.0), scalar 0.5)
+            do! L.Factor(L.Select(L.Less(scalar 1.0, a), 0.0, Double.NegativeInfinity))
+            do! L.Factor(L.Select(L.Less(a, scalar high), 0.0, Double.NegativeInfinity))
+            return a
+        }
+
+    use engine = new Engine(EngineOptions(Threads = 1, Cache = false, Checked = true))
+
+    let run (found: ApproximatePosterior) site () =
+        execute
+            engine
+            []
+            (build "evidence" (fun b ->
+                b.Output("mean", (found.Marginal site).Mean)
+                b.Output("log", found.LogEvidence)))
+
+    for found, site, name in
+        [
+            (fun (odd: bool) -> ep (counted (if odd then 1.5 else 1.0))), "rate", "count"
+            (fun odd -> vmp (counted (if odd then -1.0 else 1.0))), "rate", "count"
+            (fun odd -> vmp (limited (if odd then 0.5 else 2.0))), "a", "a"
+        ] do
+        run (found false) site () |> ignore
+        let raised = Assert.Throws<CheckFailedException>(fun () -> run (found true) site () |> ignore)
+        Assert.Contains($"\"{name}\"", raised.Message)
+        Assert.Contains("needs to be possible: its probability is 0", raised.Message)
