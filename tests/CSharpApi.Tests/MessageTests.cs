@@ -101,6 +101,23 @@ public sealed class MessageTests : IDisposable
         Assert.Contains("needs messages that are proper", failure.Message);
     }
 
+    [Fact]
+    public void What_cannot_be_ends_a_checked_run_by_name()
+    {
+        using var checking = new Engine(new EngineOptions { Threads = 1, Cache = false, Checked = true });
+        using var calls = checking.Compile("calls", Input("seen", 2), seen =>
+        {
+            FreeIndex hour = PlateIndex("hour", 2);
+            return (from rate in Sample("rate", Gamma(2, 1))
+                    from counted in Plate(hour, rate.Observed("calls", Poisson(rate), Unstack(seen, hour)))
+                    select rate).Approximate(new VariationalMessagePassing()).Marginal("rate").Mean;
+        });
+        Assert.Equal(7 / 3f, calls.Run([2, 3]).ToArray()[0], 1e-5f);
+        var failure = Assert.Throws<CheckFailedException>(() => calls.Run([2, 1.5f]).ToArray());
+        Assert.Contains("\"hour/calls\"", failure.Message);
+        Assert.Contains("needs to be possible: its probability is 0", failure.Message);
+    }
+
     private static Prob<Tensor> Game(Tensor margin)
     {
         return from a in Sample("a", Normal(25, 25.0 / 3))
