@@ -58,10 +58,31 @@ module FiniteTables =
                     $"The {part} of \"{mdp.Name}\" draws \"{site.Path}\" within a plate or chain, which exact solutions do not enumerate."
                     "Draw each value by a site of its own."
 
-            if (values site.Distribution).IsNone then
+            let d = site.Distribution
+
+            let isTogether =
+                match d.Support with
+                | Support.Integers(Some _)
+                | Support.Binary -> d.Shape.Length > 0
+                | Support.OneHot -> d.Shape.Length > 1
+                | Support.Integers None
+                | Support.Real
+                | Support.Positive
+                | Support.UnitInterval
+                | Support.Interval _
+                | Support.Simplex
+                | Support.Point -> false
+
+            if isTogether then
                 Fail.at
                     site.Location
-                    $"The {part} of \"{mdp.Name}\" draws \"{site.Path}\" from a {site.Distribution.Name}, whose values cannot be listed."
+                    $"The {part} of \"{mdp.Name}\" draws several values of \"{site.Path}\" together, which exact solutions do not enumerate."
+                    "Draw each value by a site of its own."
+
+            if (values d).IsNone then
+                Fail.at
+                    site.Location
+                    $"The {part} of \"{mdp.Name}\" draws \"{site.Path}\" from a {d.Name}, whose values cannot be listed."
                     "Draw from Categorical or Bernoulli for an exact solution, or plan by sampling: Plan(new Mppi(), engine)."
 
     /// A program's value at every joint value of its sites, the indices of these, and the joint probability.

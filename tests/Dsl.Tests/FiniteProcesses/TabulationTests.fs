@@ -126,6 +126,17 @@ let ``What is not finite is an error that names it`` () =
                 return s
             })
 
+    let together =
+        shop
+        |> Mdp.transition (fun s _ ->
+            prob {
+                let! _ = L.Sample("doors", L.Bernoulli(logits = L.Zeros 2))
+                return s
+            })
+
+    refuses "The step of \"shop\" draws several values of \"doors\" together, which exact solutions do not enumerate." (fun () ->
+        tabulate together)
+
     refuses "The step of \"shop\" draws \"door/opens\" within a plate or chain, which exact solutions do not enumerate." (fun () ->
         tabulate repeated)
 
