@@ -253,16 +253,16 @@ module Calculus =
         check "Vjp" inputs inputs
         distinct "Vjp" inputs
 
-        let placeholders =
+        let directions =
             inputs
             |> Array.map (fun x -> Tensor(Op.Input(InputSlot("tangent", false, Location.unknown)), [||], x.Shape, x.DType, x.Indices))
 
         let moved, weights =
-            Array.zip (linearise held outputs inputs placeholders) cotangents
+            Array.zip (linearise held outputs inputs directions) cotangents
             |> Array.filter (fun (t, _) -> not (isNull t))
             |> Array.unzip
 
-        transpose (Array.append held inputs) moved weights placeholders
+        transpose (Array.append held inputs) moved weights directions
         |> Array.map2 Tangents.orZeros inputs
 
     /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
