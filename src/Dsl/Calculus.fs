@@ -262,8 +262,7 @@ module Calculus =
             |> Array.filter (fun (t, _) -> not (isNull t))
             |> Array.unzip
 
-        transpose (Array.append held inputs) moved weights directions
-        |> Array.map2 Tangents.orZeros inputs
+        transpose (Array.append held inputs) moved weights directions |> Array.map2 Tangents.orZeros inputs
 
     /// What inputs contribute to outputs weighed by cotangents: Jᵀ·c. Each has the indices of its input; what an input does not
     /// vary over is summed.
